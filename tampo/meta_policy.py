@@ -9,9 +9,8 @@ trajectories τ_i of advantage A_i and mean log-likelihood ℓ_k(τ_i) under can
     π_s(T_k) = Ã_k / Σ_j Ã_j,  Ã = min-max of Ā_s             step 8
     T_{s+1} ~ nucleus(π_s, p)                                 step 1
 
-Arithmetic is float64 and the signal is a correctly rounded sum, so it depends neither on the order
-of the trajectories nor on how they were split over micro-batches and processes. Random numbers are
-functions of (seed, step), so a resumed run needs no generator state.
+Steps 5-6 are in `tampo.signal`. Random numbers are functions of (seed, step), so a resumed run needs
+no generator state.
 """
 
 from __future__ import annotations
@@ -28,8 +27,14 @@ from tampo import simplex
 from tampo.permutation import range_null, shuffle_within_groups
 from tampo.policy import PolicyContext, PolicySettings, RolloutFeedback, Temperature
 from tampo.seeds import generator
+from tampo.signal import (
+    NORMALISATIONS,
+    Normalisation,
+    candidate_signal,
+    candidate_weights,
+    checked_batch,
+)
 
-Normalisation = Literal["sparsemax", "softmax"]
 Update = Literal["min-max", "policy-gradient"]
 
 NULL_PERMUTATIONS = 64
@@ -113,7 +118,7 @@ class TemperatureMetaPolicy:
         _require(0 <= top_p <= 1, "top_p", top_p, "0 <= top_p <= 1")
         _require(warmup_steps >= 0, "warmup_steps", warmup_steps, "an integer >= 0")
         _require(
-            normalisation in _NORMALISATIONS, "normalisation", normalisation, list(_NORMALISATIONS)
+            normalisation in NORMALISATIONS, "normalisation", normalisation, list(NORMALISATIONS)
         )
         _require(update in _UPDATES, "update", update, list(_UPDATES))
         _require(0 < learning_rate < math.inf, "learning_rate", learning_rate, "a number > 0")
@@ -193,16 +198,14 @@ class TemperatureMetaPolicy:
             ValueError: an empty batch, shapes that do not fit together or the candidates, or a NaN
                 or an infinity (the message names the argument and the index).
         """
-        likelihoods = simplex.finite_array(log_likelihoods, "log_likelihoods", ndim=2)
-        weights = simplex.finite_array(advantages, "advantages", ndim=1)
-        self._check_shapes(likelihoods, weights)
+        likelihoods, weights = checked_batch(log_likelihoods, advantages, self.candidates)
         groups = _groups(feedback, len(weights))
         if self.shuffle_advantages:
             rng = generator(self.seed, "shuffle", self._observations)
             weights = shuffle_within_groups(weights, groups, 1, rng)[0]
 
-        normalised = self._normalise(likelihoods)
-        signal = _mean_over_trajectories(normalised * weights[:, None])
+        normalised = candidate_weights(likelihoods, self.normalisation, self.standardise)
+        signal = candidate_signal(normalised, weights)
         self._ema = (1 - self.alpha) * self._ema + self.alpha * signal
         if self.update == "policy-gradient":
             policy = simplex.softmax(self._logits)
@@ -269,23 +272,6 @@ class TemperatureMetaPolicy:
         self._last_draw = dict(state["last_draw"])
         self._last_observation = dict(state["last_observation"])
 
-    def _check_shapes(self, likelihoods: NDArray[np.float64], weights: NDArray[np.float64]) -> None:
-        size, count = likelihoods.shape
-        if count != len(self.candidates):
-            raise ValueError(
-                f"log_likelihoods has {count} columns for {len(self.candidates)} candidates "
-                f"{self.candidates}"
-            )
-        if size != len(weights):
-            raise ValueError(f"log_likelihoods has {size} rows but advantages has {len(weights)}")
-        if size == 0:
-            raise ValueError("log_likelihoods is empty: a batch without trajectories has no mean")
-
-    def _normalise(self, likelihoods: NDArray[np.float64]) -> NDArray[np.float64]:
-        if self.standardise:
-            likelihoods = _standardise(likelihoods)
-        return _NORMALISATIONS[self.normalisation](likelihoods)
-
     def _describe(
         self,
         normalised: NDArray[np.float64],
@@ -309,7 +295,6 @@ class TemperatureMetaPolicy:
         return dict(zip(_OBSERVATION_KEYS, values, strict=True))
 
 
-_NORMALISATIONS = {"sparsemax": simplex.sparsemax, "softmax": simplex.softmax}
 _UPDATES = ("min-max", "policy-gradient")
 _OBSERVATION_KEYS = (
     "trajectories",
@@ -321,20 +306,6 @@ _OBSERVATION_KEYS = (
     "null_range_q95",
     "p_value",
 )
-
-
-def _mean_over_trajectories(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean of [N, K] over N, each column a correctly rounded sum: independent of row order."""
-    return np.array([math.fsum(column) for column in values.T]) / len(values)
-
-
-def _standardise(likelihoods: NDArray[np.float64]) -> NDArray[np.float64]:
-    centred = likelihoods - likelihoods.mean(axis=1, keepdims=True)
-    # Equal entries are found exactly: their computed mean can miss them by an ulp, and dividing
-    # that by its own standard deviation would turn the rounding error into a signal of order one.
-    equal = np.ptp(likelihoods, axis=1, keepdims=True) == 0
-    deviation = np.sqrt(np.mean(centred**2, axis=1, keepdims=True))
-    return np.where(equal, 0.0, centred / np.where(equal, 1.0, deviation))
 
 
 def _groups(feedback: RolloutFeedback | None, size: int) -> NDArray[np.int64]:
