@@ -25,7 +25,7 @@ def _model(args: argparse.Namespace) -> None:
 def _train(args: argparse.Namespace) -> None:
     from tampo.train import train
 
-    train(_study(args), args.method, args.seed, args.model, args.out)
+    train(_study(args), args.method, args.seed, args.model, args.out, args.recorded)
 
 
 def _evaluate(args: argparse.Namespace) -> None:
@@ -115,6 +115,9 @@ def _parser() -> argparse.ArgumentParser:
     stage("model", _model, "make the base model of a study", data=True)
     train = stage("train", _train, "train one method with one seed", data=True)
     train.add_argument("--model", required=True, type=Path, metavar="DIR", help="base model")
+    train.add_argument(
+        "--recorded", type=Path, metavar="FILE", help="steps.jsonl of the run a replay follows"
+    )
     evaluate = stage("evaluate", _evaluate, "sample and grade all benchmarks", data=True)
     evaluate.add_argument("--checkpoint", required=True, type=Path, metavar="DIR")
     for command in (train, evaluate):

@@ -39,6 +39,7 @@ def grpo_config(training: Training, output_dir: Path, seed: int) -> GRPOConfig:
             f"divide over {processes} processes of micro_batch = {training.micro_batch}"
         )
     on_cpu = not torch.cuda.is_available()
+    entropy = training.adaptive_entropy
     schedule = {"min_lr_rate": training.min_lr_rate}
     return GRPOConfig(
         output_dir=str(output_dir),
@@ -67,6 +68,16 @@ def grpo_config(training: Training, output_dir: Path, seed: int) -> GRPOConfig:
         # The KL term of the recipe's time had no importance weight.
         use_bias_correction_kl=False,
         epsilon=training.clip_epsilon,
+        use_adaptive_entropy=entropy is not None,
+        **(
+            {}
+            if entropy is None
+            else {
+                "entropy_target": entropy.target,
+                "entropy_coef_delta": entropy.delta,
+                "entropy_coef_max": entropy.maximum,
+            }
+        ),
         loss_type=training.loss,
         scale_rewards=training.scale_rewards,
         bf16=training.precision == "bf16",

@@ -13,6 +13,7 @@ back. It knows nothing of models or trainers, so a new one is one small class:
 
 from __future__ import annotations
 
+import copy
 import importlib
 import importlib.util
 import inspect
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 Temperature = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -32,6 +34,11 @@ class PolicySettings(BaseModel):
     model_config = ConfigDict(
         extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True
     )
+
+    @property
+    def replayed_method(self) -> str | None:
+        """Method of the study whose recorded temperatures the policy needs, or None."""
+        return None
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,13 @@ class PolicyContext:
     """The study's candidate temperatures, ascending."""
     seed: int
     """Base seed of the run; policies derive their own streams from it (`tampo.seeds`)."""
+    group_size: int
+    """Completions per prompt G."""
+    vocabulary: int
+    """Tokens V that the model can emit; ln V is the largest entropy."""
+    recorded: tuple[float, ...] = ()
+    """Temperatures of another run of the study, one a step, for a policy whose settings name one
+    (`PolicySettings.replayed_method`); empty for every other."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +68,8 @@ class RolloutFeedback:
 
     step: int
     """Step at which the batch was drawn."""
-    temperature: float
-    """Temperature it was drawn at."""
+    temperatures: np.ndarray
+    """[N] temperature of each trajectory; all the same unless the policy mixes them in a group."""
     groups: np.ndarray
     """[N] integer; trajectories with the same value answer the same prompt."""
     rewards: np.ndarray
@@ -65,10 +79,21 @@ class RolloutFeedback:
     truncated: np.ndarray
     """[N] bool; the completion hit the length limit."""
     entropy: float
-    """Mean token entropy in nats at the temperature of the loss's log-probabilities: `temperature`,
-    or 1 in the ablation `logprob_temperature: one`."""
+    """Mean token entropy in nats at the temperature of the loss's log-probabilities: that of the
+    rollout, or 1 in the ablation `logprob_temperature: one`."""
     entropy_at_one: float
     """Mean token entropy in nats of the policy at temperature 1."""
+
+    @property
+    def temperature(self) -> float:
+        """Mean of `temperatures`: the temperature of the batch where it has one."""
+        return float(np.mean(self.temperatures))
+
+    @property
+    def reward(self) -> float:
+        """Mean reward of the trajectories that could be scored; NaN if none could."""
+        scored = self.rewards[~np.isnan(self.rewards)]
+        return float(scored.mean()) if len(scored) else float("nan")
 
     @property
     def mixed_groups(self) -> float:
@@ -85,8 +110,11 @@ class TemperaturePolicy(Protocol):
     candidates: tuple[float, ...]
     """Temperatures under which it wants every trajectory's likelihood; empty if it wants none."""
 
-    def draw(self, step: int) -> float:
-        """Return the temperature of step `step` (0-based). The same step gives the same answer."""
+    def draw(self, step: int) -> float | NDArray[np.float64]:
+        """Return the temperature of step `step` (0-based), or [G] one for each rollout of a group.
+
+        The same step gives the same answer until `observe` is called.
+        """
         ...
 
     def observe(
@@ -129,7 +157,7 @@ class OpenLoopPolicy:
         """Build the policy; the default passes the settings as keyword arguments."""
         return cls(**dict(settings))
 
-    def draw(self, step: int) -> float:
+    def draw(self, step: int) -> float | NDArray[np.float64]:
         raise TypeError(f"{type(self).__name__} does not define draw(step)")
 
     def observe(
@@ -151,10 +179,35 @@ class OpenLoopPolicy:
         return {}
 
 
+class ClosedLoopPolicy(OpenLoopPolicy):
+    """Base of policies that learn: what they have learned is the attributes named in `STATE`.
+
+    A subclass implements `draw` and `observe`; the values of its state are numbers, strings, or lists
+    and dicts of them.
+    """
+
+    STATE: ClassVar[tuple[str, ...]] = ()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {name: copy.deepcopy(getattr(self, name)) for name in self.STATE}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        if set(state) != set(self.STATE):
+            raise ValueError(
+                f"state of {type(self).__name__} has keys {sorted(state)}, "
+                f"expected {sorted(self.STATE)}"
+            )
+        for name, value in state.items():
+            setattr(self, name, copy.deepcopy(value))
+
+
 REGISTRY: dict[str, str] = {
+    "exp3": "baselines.exp3:Exp3",
     "fixed": "baselines.fixed:Fixed",
     "linear": "baselines.linear:Linear",
     "tampo": "tampo.meta_policy:TemperatureMetaPolicy",
+    "thompson": "baselines.thompson:Thompson",
+    "ucb": "baselines.ucb:SlidingWindowUcb",
 }
 """Policies by the name a study uses, as `module:Class`."""
 

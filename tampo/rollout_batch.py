@@ -31,8 +31,8 @@ class RolloutBatch:
 
     step: int
     """Optimiser step, 0-based, before which the batch was drawn."""
-    temperature: float
-    """Temperature it was drawn at."""
+    temperatures: list[float]
+    """[n] temperature that each local trajectory is drawn at."""
     rows: list[int]
     """[n] index of each local trajectory among all N."""
     group_size: int
@@ -57,6 +57,7 @@ class RolloutBatch:
         columns = {
             "row": self.rows,
             "problem_id": self.problem_ids,
+            "temperature": self.temperatures,
             "reward": rewards.tolist(),
             "advantage": advantages.tolist(),
             "length": lengths.tolist(),
@@ -127,7 +128,6 @@ class GatheredRollout:
     """All N trajectories of a rollout batch, in row order, the same on every process."""
 
     step: int
-    temperature: float
     group_size: int
     records: list[dict[str, Any]]
 
@@ -136,7 +136,7 @@ class GatheredRollout:
         """Order the records of all processes; a row that padding repeated counts once."""
         by_row = {record["row"]: record for record in records}
         ordered = [by_row[row] for row in sorted(by_row)]
-        return cls(batch.step, batch.temperature, batch.group_size, ordered)
+        return cls(batch.step, batch.group_size, ordered)
 
     def column(self, name: str) -> np.ndarray:
         """Return one field of all records, [N] or [N, K]."""
@@ -152,7 +152,7 @@ class GatheredRollout:
         tokens = max(int(self.column("length").sum()), 1)
         return RolloutFeedback(
             step=self.step,
-            temperature=self.temperature,
+            temperatures=self.column("temperature"),
             groups=self.groups,
             rewards=self.column("reward"),
             lengths=self.column("length"),
@@ -166,6 +166,7 @@ class GatheredRollout:
         feedback, rewards = self.feedback(), self.column("reward")
         scored = rewards[~np.isnan(rewards)]
         return {
+            "temperature": feedback.temperature,
             "reward": float(scored.mean()) if len(scored) else None,
             "reward_std": float(scored.std()) if len(scored) else None,
             "unscored": int(np.isnan(rewards).sum()),
@@ -192,9 +193,10 @@ class GatheredRollout:
             SamplerMismatch: the mean gap is beyond `tolerance`; names step and temperature.
         """
         if not self.gap <= tolerance:
+            drawn = ", ".join(f"{t:g}" for t in np.unique(self.column("temperature")))
             raise SamplerMismatch(
                 f"step {self.step}: the sampler's and the loss's log-probabilities at temperature "
-                f"{self.temperature:g} differ by {self.gap:.2e} nats a token on average "
+                f"{drawn} differ by {self.gap:.2e} nats a token on average "
                 f"(allowed: {tolerance:g}); the temperature or a sampling filter reached only one "
                 "of them"
             )
@@ -203,10 +205,9 @@ class GatheredRollout:
         """Return the trajectories as columns for trajectories.parquet."""
         count = len(self.records)
         likelihoods = self.column("log_likelihoods").reshape(count, -1)
-        plain = ("row", "problem_id", "reward", "advantage", "length", "truncated")
+        plain = ("temperature", "row", "problem_id", "reward", "advantage", "length", "truncated")
         return {
             "step": [self.step] * count,
-            "temperature": [self.temperature] * count,
             "group": self.groups.tolist(),
             **{name: self.column(name).tolist() for name in plain},
             **{

@@ -151,6 +151,22 @@ class Lora(Closed):
     target_modules: Literal["all-linear"] | list[str] = "all-linear"
 
 
+class AdaptiveEntropy(Closed):
+    """An entropy bonus whose coefficient follows the entropy: the rival knob at fixed temperature.
+
+    After each step the coefficient moves by `delta`, up while the entropy is at or below `target` and
+    down above it, within [0, maximum]; the bonus acts only at or below the target (Skywork-OR1, arXiv
+    2505.22312). The entropy is that of the loss's temperature. Done by TRL (`use_adaptive_entropy`).
+    """
+
+    target: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.2
+    """Entropy in nats a token that the bonus defends (Skywork-OR1's scripts)."""
+    delta: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-4
+    """Step of the coefficient (Skywork-OR1's scripts)."""
+    maximum: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 5e-3
+    """Largest coefficient (Skywork-OR1's scripts)."""
+
+
 class Training(Closed):
     """GRPO as every method of the study runs it; methods differ in their temperature policy."""
 
@@ -201,6 +217,8 @@ class Training(Closed):
     """β of the KL term to the base model; 0 loads no reference model [O]."""
     clip_epsilon: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """ε of the clipped ratio [O]."""
+    adaptive_entropy: AdaptiveEntropy | None = None
+    """Entropy bonus with an adaptive coefficient; null for none [P]."""
     loss: Literal["grpo", "bnpo", "dr_grpo", "dapo"] = "bnpo"
     """TRL's name of the loss normalisation; the recipe's time averaged over the tokens of a
     micro-batch, which TRL now calls bnpo [O]."""

@@ -79,6 +79,8 @@ class Study(Closed):
         _no_repeats("tables", [t.name for t in self.tables])
         for method in self.methods:
             self._check_method(method)
+        for method in self.methods:
+            self._check_replay(method)
         for table in self.tables:
             _no_repeats(f"tables.{table.name}.methods", table.methods)
             _known(f"tables.{table.name}.methods", table.methods, [m.name for m in self.methods])
@@ -106,6 +108,40 @@ class Study(Closed):
             self.training_of(method.name)
         except ValidationError as error:
             raise StudyError(explain(error, Training, f"{key}.training")) from None
+
+    def _check_replay(self, method: Method) -> None:
+        """Refuse what leaves a replay without another run to replay."""
+        replayed = self._replayed_method(method)
+        if replayed is None:
+            return
+        key = f"methods.{method.name}.settings.method"
+        others = [
+            name for name in self.trained_methods if not self._replayed_method(self.method(name))
+        ]
+        _known(key, [replayed], others)
+        if len(self.seeds) < 2:
+            raise StudyError(
+                f"{key}: {replayed!r} replays a run with another seed, but seeds lists {self.seeds}"
+            )
+        steps, recorded = self.training_of(method.name).steps, self.training_of(replayed).steps
+        if steps > recorded:
+            raise StudyError(f"{key}: {replayed!r} takes {recorded} steps, this method {steps}")
+
+    def _replayed_method(self, method: Method) -> str | None:
+        if method.policy == UNTRAINED:
+            return None
+        return policy_class(method.policy).Settings(**method.settings).replayed_method
+
+    def replayed_run(self, name: str, seed: int) -> tuple[str, int] | None:
+        """Return the run, (method, seed), whose temperatures this one is given, or None.
+
+        It is the run with the next seed of the study: the same seed would see the same problems and
+        noise, and be the replayed run over again.
+        """
+        replayed = self._replayed_method(self.method(name))
+        if replayed is None:
+            return None
+        return replayed, self.seeds[(self.seeds.index(seed) + 1) % len(self.seeds)]
 
     def _check_catalogue(self) -> None:
         from tampo.catalogue import BENCHMARKS, CATALOGUE
@@ -141,14 +177,24 @@ class Study(Closed):
         """Names of the methods that are trained, in order."""
         return [m.name for m in self.methods if m.policy != UNTRAINED]
 
-    def policy_context(self, name: str, seed: int) -> PolicyContext:
-        """Return what the policy of method `name` is told in the run with base seed `seed`."""
+    def policy_context(
+        self, name: str, seed: int, vocabulary: int, recorded: tuple[float, ...] = ()
+    ) -> PolicyContext:
+        """Return what the policy of method `name` is told in the run with base seed `seed`.
+
+        Args:
+            vocabulary: tokens that the model can emit.
+            recorded: temperatures of `replayed_run`, one a step, where there is such a run.
+        """
         training = self.training_of(name)
         return PolicyContext(
             steps=training.steps,
             warmup_steps=training.warmup_steps,
             candidates=tuple(training.candidate_temperatures),
             seed=seed,
+            group_size=training.group_size,
+            vocabulary=vocabulary,
+            recorded=recorded,
         )
 
     def slice(self, stage: str, method: str | None = None) -> str:

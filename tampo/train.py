@@ -12,10 +12,10 @@ from typing import Any
 import accelerate
 import torch
 from datasets import Dataset
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
 from tampo import prompts, provenance, seeds
-from tampo.artefacts import checksums, directory_written_whole, write_json
+from tampo.artefacts import checksums, directory_written_whole, read_jsonl, write_json
 from tampo.grpo_settings import grpo_config, lora_config
 from tampo.policy import TemperaturePolicy, build_policy
 from tampo.problems import load_problems
@@ -28,7 +28,9 @@ from tampo.trainer import COMPLETE, TemperatureGRPOTrainer
 logger = logging.getLogger(__name__)
 
 
-def train(study: Study, method: str, seed: int, model: Path, out: Path) -> None:
+def train(
+    study: Study, method: str, seed: int, model: Path, out: Path, recorded: Path | None = None
+) -> None:
     """Train `method` with base seed `seed` and write the run to `out`.
 
     A run that was interrupted leaves `out/resume`; the next call with the same settings goes on from
@@ -38,9 +40,11 @@ def train(study: Study, method: str, seed: int, model: Path, out: Path) -> None:
         model: folder of the base model, with its run.json.
         out: folder of the run: checkpoint/, steps.jsonl, policy.jsonl, trajectories.parquet and
             run.json appear when the run is over.
+        recorded: steps.jsonl of the run whose temperatures the method's policy replays; needed
+            by such a policy and by no other.
 
     Raises:
-        StudyError: the method is not one that is trained.
+        StudyError: the method is not one that is trained, or lacks the run that it replays.
         FileNotFoundError: `model` is no finished base model.
     """
     started = time.time()
@@ -50,14 +54,18 @@ def train(study: Study, method: str, seed: int, model: Path, out: Path) -> None:
     if not (model / "run.json").is_file():
         raise FileNotFoundError(f"{model} is no finished base model: it has no run.json")
     training = study.training_of(method)
+    temperatures = _recorded_temperatures(study, method, seed, recorded)
     torch.set_num_threads(training.cpu_threads)
     resume = out / "resume"
     processes = accelerate.PartialState(cpu=not torch.cuda.is_available())
     if processes.is_main_process:
-        _prepare_resume(resume, study.slice("train", method), seed, model)
+        identity = {"settings": json.loads(study.slice("train", method)), "seed": seed}
+        _prepare_resume(resume, identity | {"recorded": list(temperatures)}, model)
     processes.wait_for_everyone()
     checkpoint = _newest_checkpoint(resume)
-    policy = build_policy(chosen.policy, chosen.settings, study.policy_context(method, seed))
+    vocabulary = AutoConfig.from_pretrained(model).get_text_config().vocab_size
+    context = study.policy_context(method, seed, vocabulary, temperatures)
+    policy = build_policy(chosen.policy, chosen.settings, context)
     tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left")
     dataset, left_out = _dataset(study, training, tokenizer, seed)
     trainer = _trainer(training, policy, dataset, tokenizer, model, resume, seed)
@@ -78,10 +86,19 @@ def train(study: Study, method: str, seed: int, model: Path, out: Path) -> None:
         shutil.rmtree(resume)
 
 
-def _prepare_resume(resume: Path, settings: str, seed: int, model: Path) -> None:
+def _recorded_temperatures(
+    study: Study, method: str, seed: int, recorded: Path | None
+) -> tuple[float, ...]:
+    replayed = study.replayed_run(method, seed)
+    if (replayed is None) != (recorded is None):
+        needed = "none" if replayed is None else "steps.jsonl of {}, seed {}".format(*replayed)
+        raise StudyError(f"method {method!r}: --recorded is {recorded}; needed: {needed}")
+    return () if recorded is None else tuple(row["temperature"] for row in read_jsonl(recorded))
+
+
+def _prepare_resume(resume: Path, identity: dict[str, Any], model: Path) -> None:
     """Make `resume` the folder of this very run: rewound to its last checkpoint, or empty."""
-    base = json.loads((model / "run.json").read_text())
-    identity = {"settings": json.loads(settings), "seed": seed, "model": base.get("files")}
+    identity |= {"model": json.loads((model / "run.json").read_text()).get("files")}
     stated = resume / "run.json"
     if stated.is_file() and json.loads(stated.read_text()) != identity:
         logger.info("%s belongs to other settings; starting over", resume)

@@ -1,9 +1,10 @@
 """GRPO with a temperature policy: a thin subclass of TRL's trainer.
 
 TRL fixes one temperature when the trainer is built. Here the policy draws one for every rollout batch,
-and it travels with the rollouts, row by row, to everything that uses it: the sampler, the policy's and
-the reference model's log-probabilities and the entropy. The likelihoods of the trajectories under the
-candidate temperatures come out of the forward pass that the loss makes anyway.
+or one for each rollout of a group. It travels with the rollouts, row by row, to everything that uses
+it: the sampler, the policy's and the reference model's log-probabilities and the entropy. The
+likelihoods of the trajectories under the candidate temperatures come out of the forward pass that the
+loss makes anyway.
 
 Which parts of TRL this relies on is pinned in tests/test_trl_contract.py.
 """
@@ -18,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate.utils import gather_object
 from transformers.trainer_callback import PrinterCallback
@@ -86,18 +88,18 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         self._summary: dict[str, Any] = {}
         self._scoring: Scoring | None = None
         self._seconds = {"generate": 0.0, "reward": 0.0}
+        self._cpu = time.process_time()
 
     # Rollouts: TRL's order is generate, old and reference log-probabilities, rewards ----------------
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         step = self.state.global_step
-        temperature = self.policy.draw(step)
         first = self.accelerator.process_index * len(inputs)
         rows = list(range(first, first + len(inputs)))
+        drawn = self._temperatures_of(rows, self.policy.draw(step))
         problem_ids = [example["problem_id"] for example in inputs]
-        self._batch = RolloutBatch(step, temperature, rows, self.num_generations, problem_ids)
-        self._set_temperature(temperature)
-        temperatures = torch.full((len(rows),), temperature, device=self.accelerator.device)
+        self._batch = RolloutBatch(step, drawn, rows, self.num_generations, problem_ids)
+        temperatures = torch.tensor(drawn, device=self.accelerator.device)
         # Where TRL scores the batch before the loss, that pass is the first one.
         self._scoring = Scoring(rows, temperatures, first_pass=self._scores_before_loss)
         output = super()._generate_and_score_completions(inputs)
@@ -124,14 +126,17 @@ class TemperatureGRPOTrainer(GRPOTrainer):
             self.use_vllm and self.vllm_importance_sampling_correction
         )
 
-    def _set_temperature(self, temperature: float) -> None:
-        """Give the temperature to the engines that sample by themselves."""
-        self.temperature = temperature
+    def _temperatures_of(self, rows: list[int], drawn: float | np.ndarray) -> list[float]:
+        """Return the temperature of each of these rows: one for all, or one a place in the group."""
+        in_group = np.broadcast_to(drawn, self.num_generations)
         if self.use_vllm:
-            self.vllm_generation.temperature = temperature
-        else:
-            self.generation_config.temperature = temperature
-            self.generation_kwargs["temperature"] = temperature
+            if np.ptp(in_group):
+                raise TypeError(
+                    "rollout_backend: vllm samples a whole batch at one temperature; a policy that "
+                    "mixes temperatures within a group needs hf"
+                )
+            self.vllm_generation.temperature = float(in_group[0])
+        return [float(in_group[row % self.num_generations]) for row in rows]
 
     def _generate_single_turn(
         self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any
@@ -162,7 +167,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
                 model,
                 prompt_ids,
                 max_new_tokens=self.max_completion_length,
-                temperatures=torch.tensor(batch.temperature),
+                temperatures=torch.tensor(batch.temperatures),
                 uniforms=sampling.uniforms(seeds, self.max_completion_length),
                 eos_token_ids=self.eos_token_ids,
                 pad_token_id=self._tokenizer.pad_token_id,
@@ -254,7 +259,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
             rollout.column("advantage"),
             rollout.feedback(),
         )
-        self._summary = {"temperature": rollout.temperature, **rollout.summary()}
+        self._summary = rollout.summary()
         if self.accelerator.is_main_process:
             self.run_log.trajectories(rollout.table(self.candidates))
             shared = ("temperature", "entropy", "entropy_at_one", "mixed_groups", "truncated")
@@ -272,13 +277,15 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         super().log(logs, start_time)
         if not of_a_step or not self.accelerator.is_main_process:
             return
-        own = ("loss", "grad_norm", "learning_rate", "kl", "clip_ratio/region_mean")
+        own = ("loss", "grad_norm", "learning_rate", "kl", "clip_ratio/region_mean", "entropy_coef")
+        cpu = time.process_time()
         record = {
             "step": self.state.global_step - 1,
             **self._summary,
             **{name.split("/")[0]: float(logs[name]) for name in own if name in logs},
-            "seconds": {**self._seconds, "total": logs["step_time"]},
+            "seconds": {**self._seconds, "total": logs["step_time"], "cpu": cpu - self._cpu},
         }
+        self._cpu = cpu
         self._seconds = dict.fromkeys(self._seconds, 0.0)
         self.run_log.step(record)
         logger.info(

@@ -81,7 +81,9 @@ def test_one_batch_by_hand():
 
 
 def test_it_is_a_temperature_policy_that_a_study_can_name():
-    context = PolicyContext(steps=200, warmup_steps=20, candidates=TEN, seed=3)
+    context = PolicyContext(
+        steps=200, warmup_steps=20, candidates=TEN, seed=3, group_size=8, vocabulary=32
+    )
     policy = build_policy("tampo", {}, context)
     assert isinstance(policy, TemperaturePolicy)
     assert policy.candidates == TEN
@@ -92,7 +94,9 @@ def test_it_is_a_temperature_policy_that_a_study_can_name():
 
 
 def test_constructor_and_settings_have_the_same_defaults():
-    context = PolicyContext(steps=1, warmup_steps=0, candidates=TEN, seed=0)
+    context = PolicyContext(
+        steps=1, warmup_steps=0, candidates=TEN, seed=0, group_size=8, vocabulary=32
+    )
     built = TemperatureMetaPolicy.from_settings(MetaPolicySettings(), context)
     plain = TemperatureMetaPolicy(TEN)
     for name in (*MetaPolicySettings.model_fields, "seed"):

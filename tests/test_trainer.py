@@ -16,7 +16,7 @@ from tampo.policy import OpenLoopPolicy, PolicyContext, build_policy
 from tampo.pretrain import PretrainSettings, pretrain
 from tampo.rollout_batch import SamplerMismatch
 from tampo.run_log import RunLog
-from tampo.settings import Lora, Training
+from tampo.settings import AdaptiveEntropy, Lora, Training
 from tampo.trainer import TemperatureGRPOTrainer
 
 CANDIDATES = (0.6, 0.9, 1.2, 1.5)
@@ -106,15 +106,60 @@ def lines(folder, name):
 
 def test_the_drawn_temperature_is_the_samplers_and_the_losss(base, tmp_path):
     policy = Sequence(0.7, 1.5, 1.0)
-    trainer = make(base, tmp_path, policy)
-    trainer.train()
+    make(base, tmp_path, policy).train()
     steps = lines(tmp_path, "steps.jsonl")
     assert [s["temperature"] for s in steps] == [0.7, 1.5, 1.0]
-    assert trainer.generation_config.temperature == 1.0
     assert all(s["sampler_gap_max"] < 1e-4 for s in steps)
     assert steps[2]["entropy"] == pytest.approx(steps[2]["entropy_at_one"], abs=1e-9)
     assert steps[1]["entropy"] > steps[1]["entropy_at_one"]
     assert steps[0]["entropy"] < steps[0]["entropy_at_one"]
+
+
+def test_temperatures_mixed_within_a_group_reach_sampler_loss_and_entropy(base, tmp_path):
+    """One temperature a rollout: each row is scored at the one that it was sampled at."""
+    mixed = np.array([0.6, 0.9, 1.2, 1.5])
+    policy = Sequence(mixed, mixed[::-1].copy())
+    trainer = make(base, tmp_path, policy, steps=2, micro_batch=8)
+    trainer.train()
+    steps = lines(tmp_path, "steps.jsonl")
+    assert [s["temperature"] for s in steps] == pytest.approx([1.05, 1.05])
+    assert all(s["sampler_gap_max"] < 1e-4 for s in steps)
+    for (likelihoods, _, feedback), drawn in zip(policy.seen, (mixed, mixed[::-1]), strict=True):
+        np.testing.assert_array_equal(feedback.temperatures, np.tile(drawn, 4))
+        assert feedback.temperature == pytest.approx(1.05)
+        assert likelihoods.shape == (16, 4)
+    trainer.run_log.publish(tmp_path / "out")
+    table = pq.read_table(tmp_path / "out" / "trajectories.parquet").to_pandas()
+    np.testing.assert_array_equal(
+        table.temperature, np.concatenate([np.tile(mixed, 4), np.tile(mixed[::-1], 4)])
+    )
+    # A hot rollout is longer or less likely than a cold one at the same place of another batch, never
+    # the same: the temperatures were not all set to their mean.
+    same = make(base, tmp_path / "same", Sequence(1.05), steps=1, micro_batch=8)
+    same.train()
+    assert not np.allclose(same.policy.seen[0][0], policy.seen[0][0])
+
+
+def test_vllm_cannot_mix_temperatures_within_a_group(base, tmp_path):
+    trainer = make(base, tmp_path, Sequence(1.0))
+    trainer.use_vllm = True
+    with pytest.raises(TypeError, match="vllm samples a whole batch at one temperature"):
+        trainer._temperatures_of([0, 1, 2, 3], np.array([0.6, 0.9, 1.2, 1.5]))
+
+
+def test_the_entropy_coefficient_rises_below_the_target_and_falls_above_it(base, tmp_path):
+    """Skywork-OR1's rule by hand: 0, then + delta a step while H <= target, capped; or never up."""
+    below = AdaptiveEntropy(target=100.0, delta=0.01, maximum=0.02)
+    make(base, tmp_path / "a", Sequence(1.0), adaptive_entropy=below).train()
+    steps = lines(tmp_path / "a", "steps.jsonl")
+    assert [s["entropy_coef"] for s in steps] == pytest.approx([0.01, 0.02, 0.02])
+    above = AdaptiveEntropy(target=1e-9, delta=0.01, maximum=0.02)
+    make(base, tmp_path / "b", Sequence(1.0), adaptive_entropy=above).train()
+    steps_above = lines(tmp_path / "b", "steps.jsonl")
+    assert [s["entropy_coef"] for s in steps_above] == [0.0, 0.0, 0.0]
+    # The bonus has a gradient: after the steps it acted in, the two runs are no longer the same.
+    assert steps[0]["entropy"] == steps_above[0]["entropy"]
+    assert steps[2]["entropy"] != steps_above[2]["entropy"]
 
 
 def test_likelihoods_are_those_of_the_weights_that_made_the_rollouts(base, tmp_path):
@@ -235,7 +280,9 @@ def test_trajectories_hold_one_row_each_with_every_candidate(base, tmp_path):
 
 
 def test_tampo_learns_from_what_it_is_shown(base, tmp_path):
-    context = PolicyContext(steps=STEPS, warmup_steps=0, candidates=CANDIDATES, seed=1)
+    context = PolicyContext(
+        steps=STEPS, warmup_steps=0, candidates=CANDIDATES, seed=1, group_size=4, vocabulary=32
+    )
     policy = build_policy("tampo", {}, context)
     make(base, tmp_path, policy).train()
     records = lines(tmp_path, "policy.jsonl")

@@ -15,7 +15,7 @@ import torch
 
 trl = pytest.importorskip("trl")
 
-from trl import GRPOTrainer  # noqa: E402
+from trl import GRPOConfig, GRPOTrainer  # noqa: E402
 from trl.generation.vllm_generation import VLLMGeneration  # noqa: E402
 from trl.kernels import ChunkedLogProbFunction  # noqa: E402
 from trl.trainer import grpo_trainer  # noqa: E402
@@ -199,10 +199,19 @@ def test_vllm_reads_its_temperature_when_it_generates():
     assert "self.temperature" not in attributes(VLLMGeneration.generate, ast.Store), message
 
 
-def test_the_generation_settings_of_the_hf_sampler():
-    made = attributes(GRPOTrainer.__init__, ast.Store)
-    message = moved("generation_config / generation_kwargs", "tampo.trainer._set_temperature")
-    assert {"self.generation_config", "self.generation_kwargs"} <= made, message
+def test_the_state_and_the_settings_of_the_adaptive_entropy_bonus():
+    message = moved("use_adaptive_entropy", "tampo.grpo_settings and the resuming of tampo.train")
+    fields = {"use_adaptive_entropy", "entropy_coef", "entropy_target", "entropy_coef_delta"}
+    assert fields | {"entropy_coef_min", "entropy_coef_max"} <= set(
+        GRPOConfig.__dataclass_fields__
+    ), message
+    for method in (GRPOTrainer._save_checkpoint, GRPOTrainer._load_optimizer_and_scheduler):
+        assert {"entropy_ctrl_state.json", "entropy_coef", "last_world_entropy"} <= strings(
+            method
+        ), message
+    assert "self._metrics[mode]['entropy_coef']" in ast.unparse(
+        tree_of(GRPOTrainer._compute_loss)
+    ), message
 
 
 def test_the_single_temperature_head_that_ours_is_measured_against():

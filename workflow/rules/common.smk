@@ -84,6 +84,15 @@ def checkpoint(wildcards):
     return f"results/{wildcards.study}/train/{wildcards.method}/seed{wildcards.seed}/checkpoint"
 
 
+def recorded(wildcards):
+    """Return the steps of the run that this one replays, or nothing."""
+    replayed = STUDY.replayed_run(wildcards.method, int(wildcards.seed))
+    if replayed is None:
+        return []
+    method, seed = replayed
+    return f"results/{wildcards.study}/train/{method}/seed{seed}/steps.jsonl"
+
+
 def print_table1():
     """Print the active study's Table 1, if this run has made it."""
     from tampo.tables import show

@@ -5,6 +5,7 @@
 rule train:
     input:
         model="results/{study}/model",
+        recorded=recorded,
     output:
         checkpoint=directory("results/{study}/train/{method}/seed{seed}/checkpoint"),
         steps="results/{study}/train/{method}/seed{seed}/steps.jsonl",
@@ -24,8 +25,11 @@ rule train:
         **settings_of("train"),
         study=STUDY_FILE,
         data=DATA_OPTION,
+        recorded=lambda wildcards, input: (
+            f"--recorded {input.recorded}" if input.recorded else ""
+        ),
         out=subpath(output.run, parent=True),
     shell:
         "python -m tampo train --study {params.study} {params.data}"
         " --method {wildcards.method} --seed {wildcards.seed}"
-        " --model {input.model} --out {params.out} > {log} 2>&1"
+        " --model {input.model} {params.recorded} --out {params.out} > {log} 2>&1"
