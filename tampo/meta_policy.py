@@ -1,7 +1,6 @@
 """TAMPO: a distribution over candidate temperatures, learned from the rollouts it caused.
 
-Dang et al., "Temperature as a Meta-Policy" (ICLR 2026, arXiv 2602.11779), steps 1 and 4-8. With
-trajectories τ_i of advantage A_i and mean log-likelihood ℓ_k(τ_i) under candidate T_k:
+With trajectories τ_i of advantage A_i and mean log-likelihood ℓ_k(τ_i) under candidate T_k:
 
     ℓ̂(τ_i)  = sparsemax(ℓ_1(τ_i) … ℓ_K(τ_i))                  step 5
     𝒜_B^(k) = mean_i ℓ̂_k(τ_i) A_i                             step 6, "the signal"
@@ -11,6 +10,8 @@ trajectories τ_i of advantage A_i and mean log-likelihood ℓ_k(τ_i) under can
 
 Steps 5-6 are in `tampo.signal`. Random numbers are functions of (seed, step), so a resumed run needs
 no generator state.
+
+Source: Dang et al., "Temperature as a Meta-Policy" (ICLR 2026, arXiv 2602.11779), steps 1 and 5-8.
 """
 
 from __future__ import annotations

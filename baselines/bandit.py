@@ -1,0 +1,103 @@
+"""Base of the bandits: one value a candidate, learned from the steps that drew it.
+
+Each batch yields one reward r in [0, 1] for the candidate it was drawn at; nothing is learned of the
+others. Accuracy cannot be that reward: a lower T raises it without any learning. These two can not be
+had that way:
+
+    mixed_groups  share of groups whose rewards are not all equal: 0 for a batch solved throughout as
+                  for one failed throughout, and a falling T makes completions of a group alike.
+    signal        TAMPO's signal of the drawn candidate (`tampo.signal`, sparsemax), mapped by
+                  r = (1 + s / m) / 2 with m the largest |signal| of any candidate in any batch so
+                  far and r = 1/2 while m = 0 [R]. Advantages have mean 0 in every group, so rewards
+                  that all rise leave it as it is.
+
+A batch in which no trajectory could be scored teaches nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from tampo.policy import (
+    ClosedLoopPolicy,
+    PolicyContext,
+    PolicySettings,
+    RolloutFeedback,
+    Temperature,
+)
+from tampo.signal import candidate_signal, candidate_weights, checked_batch
+
+
+class BanditSettings(PolicySettings):
+    """Settings that the bandits share."""
+
+    candidates: list[Temperature] | None = Field(default=None, min_length=1)
+    """Candidate temperatures; null is the study's candidates."""
+    reward: Literal["mixed_groups", "signal"] = "mixed_groups"
+    """What a batch is worth [R]."""
+
+
+class Bandit(ClosedLoopPolicy, ABC):
+    """Draws one of K `arms` a step and learns its reward; a subclass says how."""
+
+    Settings = BanditSettings
+    STATE: ClassVar[tuple[str, ...]] = ("arms", "largest_signal")
+
+    def __init__(self, arms: list[float], reward: str, seed: int) -> None:
+        self.arms, self.reward, self.seed = list(arms), reward, seed
+        self.candidates = tuple(arms) if reward == "signal" else ()
+        self.largest_signal = 0.0
+
+    @classmethod
+    def from_settings(cls, settings: BanditSettings, context: PolicyContext) -> Bandit:
+        """Build the bandit over the settings' candidates, or else the study's."""
+        own = dict(settings)
+        arms = own.pop("candidates") or context.candidates
+        return cls(arms=list(arms), seed=context.seed, **own)
+
+    @abstractmethod
+    def choose(self, step: int) -> int:
+        """Return the index of the arm of `step`: a function of the seed, the step and the state."""
+
+    @abstractmethod
+    def learn(self, arm: int, reward: float) -> None:
+        """Learn that `arm`, which `choose` returned for the present state, had `reward` in [0, 1]."""
+
+    def draw(self, step: int) -> float:
+        """Return the temperature of `step`."""
+        return self.arms[self.choose(step)]
+
+    def observe(
+        self,
+        log_likelihoods: np.ndarray,
+        advantages: np.ndarray,
+        feedback: RolloutFeedback | None = None,
+    ) -> None:
+        """Learn the reward of the arm that `feedback.step` was drawn at."""
+        if feedback is None:
+            raise ValueError(f"{type(self).__name__} learns from feedback, got None")
+        if math.isnan(feedback.reward):
+            return
+        arm = self.choose(feedback.step)
+        if self.reward == "signal":
+            batch = checked_batch(log_likelihoods, advantages, self.candidates)
+            reward = self._scaled_signal(arm, *batch)
+        else:
+            reward = feedback.mixed_groups
+        self.learn(arm, reward)
+
+    def _scaled_signal(self, arm: int, likelihoods: np.ndarray, advantages: np.ndarray) -> float:
+        signal = candidate_signal(candidate_weights(likelihoods), advantages)
+        self.largest_signal = max(self.largest_signal, float(np.abs(signal).max()))
+        return 0.5 * (1 + float(signal[arm]) / self.largest_signal) if self.largest_signal else 0.5
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned; the state of other candidates is an error."""
+        if state.get("arms", self.arms) != self.arms:
+            raise ValueError(f"state belongs to arms {state['arms']}, this run has {self.arms}")
+        super().load_state_dict(state)
