@@ -1,0 +1,41 @@
+"""A verdict on every claim of the paper, and the test behind it.
+
+`claims_table(study, evidence)` judges claims C1 to C9 and the controls X1 to X3 by the tables of one
+study: *supported*, *contradicted*, *undecided* or *not tested here*. Which method of a study plays
+which part follows from policies and settings (`tampo.claims.roles`), never from names.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import pandas as pd
+
+from tampo.claims.claim import VERDICTS, Claim, Verdict
+from tampo.claims.evidence import Evidence
+from tampo.study import Study
+
+COLUMNS = [
+    *("id", "claim", "verdict", "estimate", "low", "high"),
+    *("unit", "published", "test", "detail"),
+]
+
+CLAIMS: tuple[Callable[[Study, Evidence], Claim], ...] = ()
+"""The claims in order, each a function of a study and its tables."""
+
+
+def claims_table(study: Study, evidence: Evidence) -> pd.DataFrame:
+    """Return one row a claim.
+
+    Returns:
+        id, claim, verdict, estimate, low, high, unit, published, test, detail; estimate, low and
+        high are NaN where nothing was tested, `published` where the paper gives no number.
+    """
+    rows = [dataclasses.asdict(judge(study, evidence)) for judge in CLAIMS]
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    numbers = ["estimate", "low", "high", "published"]
+    return table.astype(dict.fromkeys(numbers, float))
+
+
+__all__ = ["CLAIMS", "COLUMNS", "VERDICTS", "Claim", "Evidence", "Verdict", "claims_table"]

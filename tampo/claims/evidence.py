@@ -1,0 +1,69 @@
+"""Everything that claims are judged by: the tables of the aggregate stage, nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+
+class NotTested(Exception):
+    """The study lacks what a claim needs; the message says what."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The tables of `results/{study}/aggregate`; a training table is None where there is none."""
+
+    scores: pd.DataFrame
+    """method, seed, benchmark, metric, value, n."""
+    problem_scores: pd.DataFrame
+    """method, seed, benchmark, problem, metric, value, n."""
+    steps: pd.DataFrame | None = None
+    """method, seed, step, temperature, seconds, tokens, ...: one row an optimiser step."""
+    optimal_temperatures: pd.DataFrame | None = None
+    """method, seed, sign (of the advantage: positive, negative, zero), temperature, count."""
+    unimodality: pd.DataFrame | None = None
+    """method, seed, trajectories, unimodal: how many trajectories, how many with one peak."""
+    policy: pd.DataFrame | None = None
+    """method, seed, step, candidate, probability."""
+
+    @classmethod
+    def read(cls, folder: Path) -> Evidence:
+        """Read the tables of an aggregate folder.
+
+        Raises:
+            FileNotFoundError: `scores.csv` or `problem_scores.csv` is missing; without the others
+                the claims that need them are not tested.
+        """
+
+        def optional(name: str) -> pd.DataFrame | None:
+            path = folder / f"{name}.csv"
+            return pd.read_csv(path) if path.is_file() else None
+
+        return cls(
+            scores=pd.read_csv(folder / "scores.csv"),
+            problem_scores=pd.read_csv(folder / "problem_scores.csv", dtype={"problem": str}),
+            steps=optional("steps"),
+            optimal_temperatures=optional("optimal_temperatures"),
+            unimodality=optional("unimodality"),
+            policy=optional("policy"),
+        )
+
+    def of_training(self, name: str, methods: list[str], columns: list[str]) -> pd.DataFrame:
+        """Return the rows of `methods` in the training table `name`.
+
+        Raises:
+            NotTested: the table, a column or a method is missing.
+        """
+        table = getattr(self, name)
+        if table is None:
+            raise NotTested(f"there is no {name}.csv")
+        missing = [c for c in ["method", "seed", *columns] if c not in table.columns]
+        if missing:
+            raise NotTested(f"{name}.csv has no column {', '.join(missing)}")
+        absent = [m for m in methods if m not in set(table["method"])]
+        if absent:
+            raise NotTested(f"{name}.csv has no rows of {', '.join(absent)}")
+        return table[table["method"].isin(methods)]
