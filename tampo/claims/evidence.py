@@ -28,6 +28,8 @@ class Evidence:
     """method, seed, trajectories, unimodal: how many trajectories, how many with one peak."""
     policy: pd.DataFrame | None = None
     """method, seed, step, candidate, probability."""
+    likelihood_curves: pd.DataFrame | None = None
+    """method, seed, step, row, sign, temperature, log_likelihood: curves of a few trajectories."""
 
     @classmethod
     def read(cls, folder: Path) -> Evidence:
@@ -49,6 +51,7 @@ class Evidence:
             optimal_temperatures=optional("optimal_temperatures"),
             unimodality=optional("unimodality"),
             policy=optional("policy"),
+            likelihood_curves=optional("likelihood_curves"),
         )
 
     def of_training(self, name: str, methods: list[str], columns: list[str]) -> pd.DataFrame:
