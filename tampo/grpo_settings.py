@@ -9,6 +9,7 @@ import torch
 from peft import LoraConfig
 from trl import GRPOConfig
 
+from tampo.resources import accumulation_steps
 from tampo.settings import Training
 
 
@@ -31,13 +32,7 @@ def grpo_config(training: Training, output_dir: Path, seed: int) -> GRPOConfig:
     Raises:
         ValueError: the completions of a step do not divide over the processes; names the numbers.
     """
-    processes = accelerate.PartialState().num_processes
-    share, rest = divmod(training.completions_per_step, training.micro_batch * processes)
-    if rest:
-        raise ValueError(
-            f"prompts_per_step * group_size = {training.completions_per_step} completions do not "
-            f"divide over {processes} processes of micro_batch = {training.micro_batch}"
-        )
+    share = accumulation_steps(training, accelerate.PartialState().num_processes)
     on_cpu = not torch.cuda.is_available()
     entropy = training.adaptive_entropy
     schedule = {"min_lr_rate": training.min_lr_rate}

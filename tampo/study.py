@@ -11,6 +11,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from tampo.policy import PolicyContext, policy_class
+from tampo.resources import Resources, accumulation_steps
 from tampo.settings import (
     Benchmark,
     Closed,
@@ -67,6 +68,7 @@ class Study(Closed):
     benchmarks: list[Benchmark] = Field(min_length=1)
     evaluation: Evaluation = Evaluation()
     statistics: Statistics = Statistics()
+    resources: Resources = Resources()
     tables: list[Table] = Field(min_length=1)
     data_dir: str | None = None
     """Folder of canonical JSONL files to read problem sets from instead of the hub."""
@@ -108,6 +110,10 @@ class Study(Closed):
             self.training_of(method.name)
         except ValidationError as error:
             raise StudyError(explain(error, Training, f"{key}.training")) from None
+        try:
+            accumulation_steps(self.training_of(method.name), self.resources.train.num_processes)
+        except ValueError as error:
+            raise StudyError(f"resources.train, method {method.name}: {error}") from None
 
     def _check_replay(self, method: Method) -> None:
         """Refuse what leaves a replay without another run to replay."""
@@ -203,7 +209,9 @@ class Study(Closed):
         Snakemake compares it with that of the last run: a job is run again when its own slice
         changes and not when anything else in the study does.
         """
-        parts: dict[str, Any] = {"model": self.model, "data_dir": self.data_dir}
+        parts: dict[str, Any] = {"model": self.model}
+        if stage != "model":
+            parts["data_dir"] = self.data_dir
         if stage == "train":
             own = self.method(method)
             parts |= {
