@@ -1,6 +1,8 @@
-"""Aggregation: from stored samples to score tables, and nothing but the samples.
+"""Aggregation: from what the runs stored to the tables that everything else is made from.
 
-Two files are written, both in long format and full precision:
+Scores follow from the stored samples alone; costs stand beside them (`tampo.cost`), and what training
+left behind becomes tables of its own (`tampo.training_tables`). All are in long format and full
+precision:
 
 `scores.csv`: method, seed, benchmark, metric, value, n
     pass@k                    mean over the n problems of the unbiased estimate, 0 to 1
@@ -8,6 +10,8 @@ Two files are written, both in long format and full precision:
     at_limit                  share of the n responses cut off by the length limit, whatever their
                               outcome (`truncated` are those of them without an answer)
     tokens                    mean tokens a response, over n responses
+    rollout_tokens ... seconds     what training and evaluation cost, under the benchmark names
+                              `training` and `evaluation`
 
 `problem_scores.csv`: method, seed, benchmark, problem, metric, value, n
     pass@k of one problem from its n responses; the intervals are computed from these
@@ -23,21 +27,19 @@ from typing import Any
 
 import pandas as pd
 
-from tampo.artefacts import read_jsonl, write_atomically
+from tampo.artefacts import IncompleteResults, read_jsonl, write_atomically
 from tampo.catalogue import CATALOGUE
+from tampo.cost import evaluation_cost, training_cost
 from tampo.grading import OUTCOMES
 from tampo.metrics import pass_at_k
 from tampo.settings import Benchmark
 from tampo.study import Study
+from tampo.training_tables import write_training_tables
 
 SCORES = "scores.csv"
 PROBLEM_SCORES = "problem_scores.csv"
 SCORE_COLUMNS = ["method", "seed", "benchmark", "metric", "value", "n"]
 PROBLEM_COLUMNS = ["method", "seed", "benchmark", "problem", "metric", "value", "n"]
-
-
-class IncompleteResults(ValueError):
-    """Runs are missing or incomplete; the message names every one."""
 
 
 @dataclass(frozen=True)
@@ -209,10 +211,22 @@ def _unpaired(runs: dict, results: Path) -> list[str]:
 
 
 def aggregate(study: Study, results: Path, out: Path) -> None:
-    """Write the score tables of a study below `out`, from all samples below `results`.
+    """Write the tables of a study below `out`, from all runs below `results`.
 
     Raises:
         IncompleteResults: names every run that is missing or incomplete; nothing is written.
+    """
+    scores, problem_scores = score_tables(study, results)
+    write_training_tables(study, results, out)
+    _write(out / SCORES, pd.concat([scores, cost_table(study, results)]))
+    _write(out / PROBLEM_SCORES, problem_scores)
+
+
+def score_tables(study: Study, results: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the scores of every run, and of every problem in it, from the samples alone.
+
+    Raises:
+        IncompleteResults: names every run that is missing or incomplete.
     """
     scores: list[dict[str, Any]] = []
     problem_scores: list[dict[str, Any]] = []
@@ -222,10 +236,23 @@ def aggregate(study: Study, results: Path, out: Path) -> None:
             key = {"method": method, "seed": seed, "benchmark": benchmark}
             scores += [key | row for row in score_rows(problems, pass_k)]
             problem_scores += [key | row for row in problem_rows(problems, pass_k)]
-    _write(out / SCORES, scores, SCORE_COLUMNS)
-    _write(out / PROBLEM_SCORES, problem_scores, PROBLEM_COLUMNS)
+    return (
+        pd.DataFrame(scores, columns=SCORE_COLUMNS),
+        pd.DataFrame(problem_scores, columns=PROBLEM_COLUMNS),
+    )
 
 
-def _write(path: Path, rows: list[dict[str, Any]], columns: list[str]) -> None:
-    table = pd.DataFrame(rows, columns=columns)
+def cost_table(study: Study, results: Path) -> pd.DataFrame:
+    """Return what every run cost, in the columns of the scores (`tampo.cost`)."""
+    rows: list[dict[str, Any]] = []
+    for method in [m.name for m in study.methods]:
+        for seed in study.seeds:
+            found = evaluation_cost(run_folder(results, method, seed))
+            if method in study.trained_methods:
+                found = training_cost(results / "train" / method / f"seed{seed}") + found
+            rows += [{"method": method, "seed": seed} | row for row in found]
+    return pd.DataFrame(rows, columns=SCORE_COLUMNS)
+
+
+def _write(path: Path, table: pd.DataFrame) -> None:
     write_atomically(path, table.to_csv(index=False, lineterminator="\n"))

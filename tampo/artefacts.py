@@ -13,6 +13,10 @@ from pathlib import Path
 from typing import Any
 
 
+class IncompleteResults(ValueError):
+    """Runs are missing or incomplete; the message names every one."""
+
+
 @contextmanager
 def written_whole(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it onto `path` when the block ends well.

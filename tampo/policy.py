@@ -87,7 +87,9 @@ class RolloutFeedback:
     @property
     def temperature(self) -> float:
         """Mean of `temperatures`: the temperature of the batch where it has one."""
-        return float(np.mean(self.temperatures))
+        # A mean of equal numbers can miss them by an ulp; the temperature of the batch is exact.
+        equal = np.ptp(self.temperatures) == 0
+        return float(self.temperatures[0] if equal else np.mean(self.temperatures))
 
     @property
     def reward(self) -> float:
@@ -202,12 +204,22 @@ class ClosedLoopPolicy(OpenLoopPolicy):
 
 
 REGISTRY: dict[str, str] = {
+    "cosine": "baselines.cosine:Cosine",
+    "e3": "baselines.e3:E3",
     "exp3": "baselines.exp3:Exp3",
+    "exponential": "baselines.exponential:Exponential",
     "fixed": "baselines.fixed:Fixed",
     "linear": "baselines.linear:Linear",
+    "log-temperature": "baselines.log_temperature:LogTemperature",
+    "mixed": "baselines.mixed:Mixed",
+    "pi-controller": "baselines.pi_controller:PIController",
+    "plateau": "baselines.plateau:Plateau",
+    "replay": "baselines.replay:Replay",
+    "staged": "baselines.staged:Staged",
     "tampo": "tampo.meta_policy:TemperatureMetaPolicy",
     "thompson": "baselines.thompson:Thompson",
     "ucb": "baselines.ucb:SlidingWindowUcb",
+    "uniform": "baselines.uniform:Uniform",
 }
 """Policies by the name a study uses, as `module:Class`."""
 

@@ -38,7 +38,7 @@ def score_table(
         ValueError: a score is missing, or the two score tables do not belong together.
     """
     rows = [(method, metric_name(k)) for method in methods for k in pass_k]
-    benchmarks = list(dict.fromkeys(scores["benchmark"]))
+    benchmarks = list(dict.fromkeys(problem_scores["benchmark"]))
     intervals = score_intervals(_score_arrays(problem_scores, rows, benchmarks), settings)
     means = scores.groupby(["method", "metric", "benchmark"])["value"].mean()
     seeds = scores.groupby(["method", "metric"])["seed"].nunique()

@@ -29,8 +29,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from tampo.aggregate import IncompleteResults
-from tampo.artefacts import read_jsonl, write_atomically
+from tampo.artefacts import IncompleteResults, read_jsonl, write_atomically
 from tampo.run_log import POLICY, STEPS, TRAJECTORIES
 from tampo.study import Study
 

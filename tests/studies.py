@@ -1,6 +1,11 @@
 """Small studies for tests: real parts, micro sizes."""
 
+import json
+from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from tampo.study import Study
 
@@ -60,3 +65,25 @@ def micro_study(**changes: Any) -> Study:
         both_dicts = isinstance(value, dict) and isinstance(content.get(key), dict)
         content[key] = {**content[key], **value} if both_dicts else value
     return Study(**content)
+
+
+def write_training_run(results: Path, method: str, seed: int, steps: int) -> Path:
+    """Write what a training run of `steps` steps leaves: 4 rollouts of 10 tokens and 2 s a step."""
+    folder = results / "train" / method / f"seed{seed}"
+    folder.mkdir(parents=True)
+    clocks = {"generate": 0.5, "reward": 0.25, "total": 2.0, "cpu": 1.5}
+    record = {"temperature": 0.7, "reward": 0.5, "completions": 4, "tokens": 40, "truncated": 0.25}
+    lines = [{"step": step, **record, "seconds": clocks} for step in range(steps)]
+    (folder / "steps.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    policy = [json.dumps({"step": step}) + "\n" for step in range(steps)]
+    (folder / "policy.jsonl").write_text("".join(policy))
+    rows = range(steps * 4)
+    columns = {"step": [row // 4 for row in rows], "row": [row % 4 for row in rows]}
+    columns |= {"advantage": [(1.0, -1.0, 0.5, -0.5)[row % 4] for row in rows]}
+    columns |= {
+        "log_likelihood_0.8": [-1.0 for _ in rows],
+        "log_likelihood_1": [-0.9 for _ in rows],
+    }
+    pq.write_table(pa.table(columns), folder / "trajectories.parquet")
+    (folder / "run.json").write_text(json.dumps({"processes": 1, "hardware": {"gpus": []}}))
+    return folder

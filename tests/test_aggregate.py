@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 import pytest
-from studies import micro_study
+from studies import micro_study, write_training_run
 
 from tampo.aggregate import (
     IncompleteResults,
@@ -15,6 +15,7 @@ from tampo.aggregate import (
     score_rows,
 )
 from tampo.catalogue import CATALOGUE
+from tampo.cost import training_cost
 from tampo.grading import OUTCOMES
 from tampo.settings import Benchmark
 
@@ -47,7 +48,9 @@ def line(problem, correct, samples=4):
 def write_run(results, method, seed, lines):
     folder = run_folder(results, method, seed)
     folder.mkdir(parents=True)
-    (folder / "run.json").write_text("{}")
+    (folder / "run.json").write_text(
+        json.dumps({"seconds": {"wall": 3.0, "cpu": 2.5}, "hardware": {"gpus": ["a", "b"]}})
+    )
     (folder / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
     return folder
 
@@ -58,12 +61,14 @@ def results(tmp_path):
         for seed in (1, 2):
             lines = [line("a", 4), line("b", 1 if method == "base" else 2), line("c", seed - 1)]
             write_run(tmp_path, method, seed, lines)
+            if method != "base":
+                write_training_run(tmp_path, method, seed, STUDY.training.steps)
     return tmp_path
 
 
 def scores_of(folder):
     table = pd.read_csv(folder / "scores.csv")
-    return table.set_index(["method", "seed", "benchmark", "metric"])["value"]
+    return table.set_index(["method", "seed", "benchmark", "metric"])["value"].sort_index()
 
 
 def test_pass_at_k_is_the_mean_over_problems_of_the_unbiased_estimate(results, tmp_path):
@@ -115,8 +120,44 @@ def test_rows_stand_in_the_studys_order_and_bytes_do_not_change(results, tmp_pat
     table = pd.read_csv(tmp_path / "one" / "scores.csv")
     assert list(dict.fromkeys(table["method"])) == ["base", "cold", "tampo"]
     assert list(table["seed"][:18]) == [1] * 9 + [2] * 9
+    assert list(dict.fromkeys(table["benchmark"])) == ["sums", "evaluation", "training"]
     for name in ("scores.csv", "problem_scores.csv"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_costs_stand_beside_the_scores(results, tmp_path):
+    """Six steps of 4 rollouts: 40 tokens, 2 s of wall clock, 1.5 s of processor, a quarter cut off."""
+    aggregate(STUDY, results, tmp_path / "out")
+    scores = scores_of(tmp_path / "out")
+    cost = scores["tampo", 1, "training"]
+    assert cost.to_dict() == {
+        "rollout_tokens": 240.0,
+        "rollout_truncated": 0.25,
+        "seconds": 12.0,
+        "cpu_seconds": 9.0,
+        "gpu_seconds": 0.0,
+    }
+    assert "training" not in scores["base", 1].index.get_level_values("benchmark")
+    # Two GPUs held for 3 s.
+    assert scores["base", 1, "evaluation"].to_dict() == {
+        "seconds": 3.0,
+        "cpu_seconds": 2.5,
+        "gpu_seconds": 6.0,
+    }
+
+
+def test_gpu_seconds_are_those_of_all_processes(results):
+    folder = results / "train" / "cold" / "seed1"
+    (folder / "run.json").write_text(json.dumps({"processes": 4, "hardware": {"gpus": ["a"] * 4}}))
+    (cost,) = [row for row in training_cost(folder) if row["metric"] == "gpu_seconds"]
+    assert cost["value"] == 4 * 12.0
+
+
+def test_a_missing_training_run_is_named_and_nothing_is_written(results, tmp_path):
+    (results / "train" / "cold" / "seed2" / "steps.jsonl").unlink()
+    with pytest.raises(IncompleteResults, match=r"train/cold/seed2/steps\.jsonl: missing"):
+        aggregate(STUDY, results, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_scores_keep_full_precision(results, tmp_path):

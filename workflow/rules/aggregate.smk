@@ -1,6 +1,12 @@
-# Stage 4: scores of all runs, recomputed from the stored samples alone.
+# Stage 4: tables of all runs: scores from the stored samples alone, and what training left behind.
 rule aggregate:
     input:
+        expand(
+            "results/{{study}}/train/{method}/seed{seed}/{file}",
+            method=STUDY.trained_methods,
+            seed=STUDY.seeds,
+            file=["run.json", "steps.jsonl", "policy.jsonl", "trajectories.parquet"],
+        ),
         expand(
             "results/{{study}}/evaluate/{method}/seed{seed}/{file}",
             method=[method.name for method in STUDY.methods],
@@ -18,6 +24,7 @@ rule aggregate:
             labels={"study": "{study}", "scores": "runs"},
         ),
         problems="results/{study}/aggregate/problem_scores.csv",
+        training=expand("results/{{study}}/aggregate/{table}.csv", table=TRAINING_TABLES),
     log:
         "logs/{study}/aggregate.log",
     benchmark:

@@ -126,6 +126,13 @@ STUDY_FILE, STUDY = active_study()
 DATA_OPTION = (
     f"--data-dir {shlex.quote(str(config['data_dir']))}" if "data_dir" in config else ""
 )
+TRAINING_TABLES = [
+    "steps",
+    "policy",
+    "optimal_temperatures",
+    "unimodality",
+    "likelihood_curves",
+]
 TABLES = [table.name for table in STUDY.tables]
 PUBLISHED = sorted(
     path.stem for path in Path("workflow/published", STUDY.name).glob("*.csv")
