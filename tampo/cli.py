@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tampo import __version__
+from tampo.signals import EXIT_CODE, Stopped
 from tampo.study import Study, StudyError, load_study
 
 
@@ -85,6 +86,21 @@ def _bench(args: argparse.Namespace) -> None:
     bench(args.out, args.page, args.rounds, args.threads)
 
 
+def _plan(args: argparse.Namespace) -> None:
+    from tampo.plan.cost_model import Assumptions
+    from tampo.plan.hardware import GPUS
+    from tampo.plan.rendering import render
+    from tampo.plan.study_plan import Layout, plan
+
+    if args.gpu not in GPUS:
+        raise StudyError(f"--gpu: unknown {args.gpu!r}; known: {', '.join(GPUS)}")
+    named = Path(args.study)
+    file = named if named.suffix else Path("workflow", "studies", f"{named}.yaml")
+    assumed = Assumptions(args.completion_share, args.prompt_tokens)
+    layout = Layout(GPUS[args.gpu], args.gpus, args.zero)
+    print(render(plan(load_study(file), layout, assumed), args.format), end="")
+
+
 def _study(args: argparse.Namespace) -> Study:
     return load_study(args.study, getattr(args, "data_dir", None))
 
@@ -129,6 +145,22 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--scores", required=True, type=Path, metavar="CSV")
 
     add("check", _check, "check a study file").add_argument("study", metavar="FILE")
+    plan = add("plan", _plan, "say what a study will cost before anything is spent")
+    plan.add_argument("--study", required=True, metavar="STUDY", help="name or file of a study")
+    plan.add_argument("--gpu", default="A100-80", metavar="GPU", help="default: A100-80")
+    plan.add_argument("--gpus", type=int, default=1, metavar="N", help="GPUs of a training run")
+    plan.add_argument("--zero", type=int, default=0, metavar="STAGE", help="DeepSpeed ZeRO, 0 to 3")
+    plan.add_argument(
+        "--completion-share",
+        type=float,
+        default=0.5,
+        metavar="X",
+        help="mean over largest length of a response (default: 0.5)",
+    )
+    plan.add_argument(
+        "--prompt-tokens", type=int, default=128, metavar="N", help="length of a prompt"
+    )
+    plan.add_argument("--format", choices=["markdown", "csv"], default="markdown")
     add("show", _show, "print a table").add_argument("table", type=Path, metavar="CSV")
     add("schema", _schema, "print the JSON schema of study files")
     add("policies", _policies, "list the temperature policies a study can name")
@@ -141,17 +173,28 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one subcommand; return the process's exit code (2: a mistake in what was asked)."""
+    """Run one subcommand and return the process's exit code.
+
+    2 is a mistake in what was asked, 75 an end by a signal: the same command goes on.
+    """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     args = _parser().parse_args(argv)
     try:
         args.run(args)
     except StudyError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return _failed(error, 2)
+    except Stopped as error:
+        return _failed(error, EXIT_CODE)
     except (ValueError, FileNotFoundError) as error:
-        # The reason stands in the last line, where a reader of a job's log looks first.
         logging.exception("tampo %s failed", args.command)
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return _failed(error, 1)
     return 0
+
+
+def _failed(error: Exception, code: int) -> int:
+    """Say why in the last line, where a reader of a job's log looks first; return `code`.
+
+    The line is one write: processes of one run share a log.
+    """
+    sys.stderr.write(f"error: {error}\n")
+    return code

@@ -18,10 +18,12 @@ from tampo import prompts, provenance, seeds
 from tampo.artefacts import checksums, directory_written_whole, read_jsonl, write_json
 from tampo.grpo_settings import grpo_config, lora_config
 from tampo.policy import TemperaturePolicy, build_policy
+from tampo.preemption import StopAtStepEnd
 from tampo.problems import load_problems
 from tampo.rewards import REWARDS
 from tampo.run_log import RunLog
 from tampo.settings import Training
+from tampo.signals import Stopped, stop_request
 from tampo.study import UNTRAINED, Study, StudyError
 from tampo.trainer import COMPLETE, TemperatureGRPOTrainer
 
@@ -46,6 +48,7 @@ def train(
     Raises:
         StudyError: the method is not one that is trained, or lacks the run that it replays.
         FileNotFoundError: `model` is no finished base model.
+        Stopped: SIGTERM or SIGUSR1 came; training ended with the step, and a checkpoint.
     """
     started = time.time()
     chosen = study.method(method)
@@ -71,8 +74,15 @@ def train(
     trainer = _trainer(training, policy, dataset, tokenizer, model, resume, seed)
     if checkpoint is not None:
         logger.info("resuming from %s", checkpoint)
-    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    with stop_request() as request:
+        trainer.add_callback(StopAtStepEnd(request))
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     trainer.accelerator.wait_for_everyone()
+    if trainer.state.global_step < training.steps:
+        raise Stopped(
+            f"stopped by {request.reason} after step {trainer.state.global_step} of "
+            f"{training.steps}; a checkpoint is saved and the same command goes on from it"
+        )
     if processes.is_main_process:
         _publish(trainer, tokenizer, out)
         record = provenance.collect(

@@ -6,7 +6,6 @@ from studies import micro_study
 
 from tampo.resources import JobResources, Resources, TrainResources, accumulation_steps
 from tampo.settings import Training
-from tampo.study import StudyError
 
 
 def test_without_a_word_a_study_asks_for_one_process_and_no_gpu():
@@ -54,7 +53,7 @@ def test_the_completions_of_a_step_stay_whatever_the_number_of_processes():
 
 def test_a_batch_that_does_not_divide_stops_the_study_before_it_starts():
     with pytest.raises(
-        StudyError, match=r"resources.train, method cold: .* 16 .* over 3 processes"
+        ValidationError, match=r"resources.train, method cold: .* 16 .* over 3 processes"
     ):
         micro_study(resources={"train": {"processes": 3}})
 

@@ -1,0 +1,51 @@
+"""Signals that ask a process to stop in time, as clusters send them before they kill a job.
+
+SIGTERM comes when a job is preempted or cancelled, SIGUSR1 where it was asked for ahead of the time
+limit.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+EXIT_CODE = 75
+"""What sysexits.h calls a temporary failure: the same command, started again, goes on."""
+
+
+class Stopped(RuntimeError):
+    """Training was asked to stop and saved a checkpoint; the message says where and why."""
+
+
+class StopRequest:
+    """Whether this process was asked to stop, and by which signal."""
+
+    def __init__(self) -> None:
+        self.signal: signal.Signals | None = None
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Take a signal; the first one is remembered."""
+        self.signal = self.signal or signal.Signals(number)
+
+    @property
+    def reason(self) -> str:
+        """Name of the signal; another process may have received it instead of this one."""
+        return "a signal to another process" if self.signal is None else self.signal.name
+
+
+@contextmanager
+def stop_request() -> Iterator[StopRequest]:
+    """Take SIGTERM and SIGUSR1 as a request to stop while the block runs.
+
+    Only Python's main thread may take signals; elsewhere this is a ValueError of `signal.signal`.
+    """
+    request = StopRequest()
+    before = {number: signal.signal(number, request) for number in SIGNALS}
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
