@@ -1,0 +1,117 @@
+"""A study's plan as Markdown, padded to be read in a terminal, or as CSV."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+
+from tampo.plan.cost_model import USABLE_MEMORY, fits
+from tampo.plan.study_plan import COLUMNS, StudyPlan, plan
+
+SHARES = (0.25, 0.5, 1.0)
+"""Shares of the largest length at which the whole study is planned once more."""
+
+
+def render(planned: StudyPlan, form: str) -> str:
+    """Return the plan in one of `FORMATS`."""
+    return FORMATS[form](planned)
+
+
+def to_csv(planned: StudyPlan) -> str:
+    """Return a row for each stage and method and one for the whole, numbers in full precision."""
+    total = {"stage": "total", "method": "", "jobs": planned.table["jobs"].sum(), "gpus": None}
+    sums = planned.table[["gpu_hours", "tokens", "disk_gib"]].sum()
+    table = pd.concat([planned.table, pd.DataFrame([total | dict(sums)])], ignore_index=True)
+    return table[COLUMNS].to_csv(index=False, lineterminator="\n")
+
+
+def to_markdown(planned: StudyPlan) -> str:
+    """Return the plan as a page: stages, memory, what the mean length does, notes."""
+    study, layout = planned.study, planned.layout
+    sampling, update = planned.step_seconds
+    runs = len(study.trained_methods) * len(study.seeds)
+    parts = [
+        f"# Plan of `{study.name}` on {layout.gpu.name}, {layout.gpus} a training run",
+        f"{runs} training runs, {int(planned.table['jobs'].sum())} jobs, "
+        f"{planned.gpu_hours:,.0f} GPU-hours. One step: {sampling:.1f} s sampling, "
+        f"{update:.1f} s scoring and update.",
+        _markdown(_stages(planned)),
+        f"A running training job needs {planned.peak_disk_gib:.1f} GiB of disk more. "
+        f"Sampled at once: {planned.rollouts_at_once} rollouts on a training GPU, "
+        f"{planned.responses_at_once} responses on an evaluating one "
+        f"({planned.evaluation_gib:.1f} GiB).",
+        f"Memory of a training GPU in GiB; {USABLE_MEMORY * layout.gpu.memory_gib:.1f} of "
+        f"{layout.gpu.memory_gib:g} can be used:",
+        _markdown(_memory(planned)),
+        "GPU-hours by the assumed mean length of a response, as a share of the longest:",
+        _markdown(_by_length(planned)),
+        "\n".join(f"- {note}" for note in planned.notes),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _stages(planned: StudyPlan) -> pd.DataFrame:
+    groups = planned.table.groupby("stage", sort=False)
+    summed = groups[["jobs", "gpu_hours", "tokens", "disk_gib"]].sum(min_count=1)
+    hours = groups["hours"].agg(["min", "max"])
+    lines = []
+    for stage, row in summed.iterrows():
+        low, high = hours.loc[stage]
+        each = f"{low:.1f}" if low == high else f"{low:.1f} to {high:.1f}"
+        lines.append(
+            {
+                "stage": stage,
+                "jobs": f"{row.jobs:.0f}",
+                "hours a job": "" if pd.isna(low) else each,
+                "GPU-hours": _number(row.gpu_hours, "{:,.0f}"),
+                "tokens sampled": _number(row.tokens / 1e6, "{:,.1f} M"),
+                "disk, GiB": _number(row.disk_gib, "{:,.1f}"),
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def _memory(planned: StudyPlan) -> pd.DataFrame:
+    names = ["weights", "gradients", "optimiser", "reference", "activations", "rollouts"]
+    lines = []
+    for zero, memory in planned.memory.items():
+        parts = {name: f"{getattr(memory, name):.1f}" for name in names}
+        answer = "yes" if fits(memory.total, planned.layout.gpu) else "no"
+        stage = "plain" if zero == 0 else f"ZeRO-{zero}"
+        lines.append({"sharding": stage, **parts, "total": f"{memory.total:.1f}", "fits": answer})
+    return pd.DataFrame(lines)
+
+
+def _by_length(planned: StudyPlan) -> pd.DataFrame:
+    lines = []
+    for share in sorted({*SHARES, planned.assumed.completion_share}):
+        other = plan(
+            planned.study, planned.layout, replace(planned.assumed, completion_share=share)
+        )
+        by_stage = other.table.groupby("stage")["gpu_hours"].sum()
+        cells = {
+            name: f"{by_stage[name]:,.0f}" for name in ("train", "evaluate") if name in by_stage
+        }
+        lines.append({"share": f"{share:g}", **cells, "total": f"{other.gpu_hours:,.0f}"})
+    return pd.DataFrame(lines)
+
+
+def _number(value: float, form: str) -> str:
+    return "" if pd.isna(value) else form.format(value)
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    """Return a table with columns padded to one width, so that it can also be read as text."""
+    rows = [list(table.columns), *table.to_numpy().tolist()]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(table.columns))]
+    lines = [
+        "| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) + " |"
+        for row in rows
+    ]
+    rule = "| " + " | ".join("-" * w for w in widths) + " |"
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+FORMATS = {"markdown": to_markdown, "csv": to_csv}
+"""How a plan can be printed."""
