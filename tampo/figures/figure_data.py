@@ -1,0 +1,72 @@
+"""What figures share in taking their data from a study's tables."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from tampo.aggregate import metric_name
+from tampo.claims.evidence import Evidence
+from tampo.policy import policy_class
+from tampo.study import UNTRAINED, Study
+
+PASS_1 = metric_name(1)
+FIXED = "fixed"
+"""Registered name of the policy that keeps one temperature."""
+
+
+class NotDrawn(Exception):
+    """The study lacks what a figure shows; the message says what."""
+
+
+def training_table(evidence: Evidence, name: str) -> pd.DataFrame:
+    """Return a table of the training runs.
+
+    Raises:
+        NotDrawn: there is no such table, or it is empty.
+    """
+    table = getattr(evidence, name)
+    if table is None:
+        raise NotDrawn(f"there is no {name}.csv")
+    if table.empty:
+        raise NotDrawn(f"{name}.csv has no rows")
+    return table
+
+
+def fixed_temperatures(study: Study, count: int = 3) -> dict[str, float]:
+    """Return up to `count` methods of fixed temperature, evenly from lowest to highest.
+
+    Raises:
+        NotDrawn: the study has none.
+    """
+    settings = policy_class(FIXED).Settings
+    found = {
+        method.name: settings(**method.settings).temperature
+        for method in study.methods
+        if method.policy == FIXED
+    }
+    if not found:
+        raise NotDrawn("no method keeps a fixed temperature")
+    names = sorted(found, key=found.get)
+    places = [round(i * (len(names) - 1) / max(count - 1, 1)) for i in range(count)]
+    return {names[place]: found[names[place]] for place in dict.fromkeys(places)}
+
+
+def require_pass_1(evidence: Evidence) -> None:
+    """Raise NotDrawn if the study does not compute Pass@1."""
+    if PASS_1 not in set(evidence.problem_scores["metric"]):
+        raise NotDrawn(f"the study has no {PASS_1}")
+
+
+def base_and_trained(study: Study, evidence: Evidence) -> tuple[str, list[str]]:
+    """Return the name of the base model's method and those of all trained ones.
+
+    Raises:
+        NotDrawn: one of them is missing, or Pass@1 to compare them by.
+    """
+    require_pass_1(evidence)
+    base = [method.name for method in study.methods if method.policy == UNTRAINED]
+    if not base:
+        raise NotDrawn("the base model is not among the methods")
+    if not study.trained_methods:
+        raise NotDrawn("there is no method besides the base model")
+    return base[0], study.trained_methods
