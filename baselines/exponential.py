@@ -4,7 +4,7 @@ Rule: T_s = end + (start - end) * exp(-p / decay) with p = min(s, S - 1) / (S - 
 share of the run in which the distance to `end` falls to 1/e. The end itself is not reached: with the
 default decay 0.7 % of the distance is left at the last step.
 Defaults: 0.9 -> 1.5, decay 0.2; `end` below `start` cools.
-Source: the step variants, up and down, of EAD-RLVR's annealed sampling (arXiv 2510.05251), which
+Source: The step variants, up and down, of EAD-RLVR's annealed sampling (arXiv 2510.05251), which
 count the decay in steps; the ends and the decay are rulings [R].
 """
 

@@ -4,7 +4,7 @@ Rule: ln T <- ln T + rate * (H* - H), cut to the range, with H the batch's entro
 temperature and H* the target, by default the entropy of the first batch.
 Defaults: rate 0.1 per nat. An error of 0.3 nats moves T by 3 % a step; the loop is stable while
 dH / d ln T stays below 2 / rate = 20 nats.
-Source: the step on log alpha in Soft Actor-Critic (arXiv 1812.05905).
+Source: The step on log alpha in Soft Actor-Critic (arXiv 1812.05905).
 
 There alpha weighs an entropy bonus and Adam takes the steps. The use on the rollout temperature, with
 plain steps, and the rate are rulings [R].

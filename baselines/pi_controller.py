@@ -6,7 +6,7 @@ would push the temperature further past an end of the range is not added to the 
 integration), so the temperature leaves the end as soon as the error turns.
 Defaults: kp 0.2 and ki 0.1 per nat. An error of 0.3 nats moves T by 0.06 at once and by 0.03 a step;
 the loop is stable while dH / dT stays below 2 / (2 kp + ki) = 4 nats.
-Source: the textbook controller; EntroPIC (arXiv 2511.15248) controls entropy so by sample weights.
+Source: The textbook controller; EntroPIC (arXiv 2511.15248) holds entropy by one, through the loss.
 
 EntroPIC acts on the weights of positive and negative samples, not on the temperature. Its gains were
 not found; ours are a ruling [R].

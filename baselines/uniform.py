@@ -3,7 +3,7 @@
 Rule: T_s is drawn uniformly from the candidates, from the stream (seed, "temperature", s). TAMPO's
 warm-up draws from the same stream by the same rule, so with the same seed the first steps agree.
 Defaults: the study's candidates.
-Source: a control of this project [R]; no published run of it is known.
+Source: A control of this project [R]; no published run of it is known.
 """
 
 from __future__ import annotations
