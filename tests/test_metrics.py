@@ -6,6 +6,7 @@ import math
 from fractions import Fraction
 from itertools import combinations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,6 +39,17 @@ def test_is_the_share_of_subsets_that_hold_a_correct_response() -> None:
     subsets = list(combinations(range(n), k))
     share = sum(any(i < c for i in subset) for subset in subsets) / len(subsets)
     assert pass_at_k(n, c, k) == pytest.approx(share, rel=1e-14)
+
+
+@pytest.mark.parametrize(("rate", "n", "k"), [(0.1, 16, 8), (0.5, 8, 2), (0.02, 64, 8)])
+def test_is_unbiased_for_problems_of_known_success_rate(rate: float, n: int, k: int) -> None:
+    correct = np.random.default_rng(5).binomial(n, rate, size=20_000)
+    estimates = [pass_at_k(n, int(c), k) for c in correct]
+    error = np.std(estimates) / math.sqrt(len(estimates))
+    truth = 1 - (1 - rate) ** k
+    assert np.mean(estimates) == pytest.approx(truth, abs=3.5 * error)
+    # What it replaces is biased by far more than the simulation's error.
+    assert abs(np.mean(1 - (1 - correct / n) ** k) - truth) > 5 * error
 
 
 @given(st.data())
