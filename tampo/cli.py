@@ -97,8 +97,9 @@ def _plan(args: argparse.Namespace) -> None:
     named = Path(args.study)
     file = named if named.suffix else Path("workflow", "studies", f"{named}.yaml")
     assumed = Assumptions(args.completion_share, args.prompt_tokens)
-    layout = Layout(GPUS[args.gpu], args.gpus, args.zero)
-    print(render(plan(load_study(file), layout, assumed), args.format), end="")
+    study = load_study(file)
+    layout = Layout.of(study, GPUS[args.gpu], args.gpus, args.engine)
+    print(render(plan(study, layout, assumed), args.format), end="")
 
 
 def _study(args: argparse.Namespace) -> Study:
@@ -148,8 +149,8 @@ def _parser() -> argparse.ArgumentParser:
     plan = add("plan", _plan, "say what a study will cost before anything is spent")
     plan.add_argument("--study", required=True, metavar="STUDY", help="name or file of a study")
     plan.add_argument("--gpu", default="A100-80", metavar="GPU", help="default: A100-80")
-    plan.add_argument("--gpus", type=int, default=1, metavar="N", help="GPUs of a training run")
-    plan.add_argument("--zero", type=int, default=0, metavar="STAGE", help="DeepSpeed ZeRO, 0 to 3")
+    plan.add_argument("--gpus", type=int, metavar="N", help="of a training run (default: study's)")
+    plan.add_argument("--engine", help="ddp, zero1 or zero2 (default: the study's)")
     plan.add_argument(
         "--completion-share",
         type=float,

@@ -24,9 +24,9 @@ EVALUATION_MEMORY_SHARE = 0.9
 USABLE_MEMORY = 0.9
 """Share of a GPU's memory that can be planned with [R]: the rest is the CUDA context, buffers of
 the communication library and fragmentation."""
-ZERO_STAGES = (0, 1, 2, 3)
-"""DeepSpeed's ZeRO: 0 is plain data parallelism; 1 shards the optimiser over the GPUs of a run, 2 the
-gradients as well, 3 the weights as well."""
+ENGINES = {"ddp": 0, "zero1": 1, "zero2": 2}
+"""`resources.train.engine` and its stage of DeepSpeed's ZeRO: 1 shards the optimiser over the GPUs of
+a run, 2 the gradients as well."""
 
 
 @dataclass(frozen=True)
@@ -141,36 +141,30 @@ class Memory:
 
 
 def training_memory(
-    shape: ModelShape, gpu: Gpu, training: Training, gpus: int, zero: int
+    shape: ModelShape, gpu: Gpu, training: Training, gpus: int, engine: str
 ) -> Memory:
     """Return the largest memory that training needs on one of `gpus` GPUs.
 
-    Without ZeRO weights are fp32 and autocast keeps a copy at the study's precision; ZeRO trains
-    half-precision weights with an fp32 copy that counts to the optimiser.
+    Data parallelism trains fp32 weights, of which autocast keeps a copy at the study's precision; ZeRO
+    trains half-precision weights with an fp32 copy that counts to the optimiser.
     """
-    size, width = BYTES[training.precision], shape.parameters
+    size, stage = BYTES[training.precision], ENGINES[engine]
     trained = shape.trained(training.lora)
-    half = zero > 0 and size == 2
-    residual = size if half else 4
-    optimiser = trained * (12 if half else 8) / (gpus if zero >= 1 else 1)
-    gradients = trained * (2 if half else 4) / (gpus if zero >= 2 else 1)
-    weights = width * (2 if half else 4) / (gpus if zero >= 3 else 1)
+    half = stage > 0 and size == 2
+    stored = 2 if half else 4
+    weights = shape.parameters * stored
     if not half and size == 2:
         weights += 2 * shape.multiplied
+    gradients = trained * stored / (gpus if stage >= 2 else 1)
+    optimiser = trained * (12 if half else 8) / (gpus if stage >= 1 else 1)
     has_reference = training.kl_coefficient > 0 and training.lora is None
-    reference = width * residual / (gpus if zero >= 3 else 1) if has_reference else 0
     return Memory(
-        *(
-            part / GIB
-            for part in (
-                weights,
-                gradients,
-                optimiser,
-                reference,
-                _activations(shape, training, residual),
-                _rollouts(shape, gpu, training, gpus),
-            )
-        )
+        weights=weights / GIB,
+        gradients=gradients / GIB,
+        optimiser=optimiser / GIB,
+        reference=shape.parameters * stored / GIB if has_reference else 0,
+        activations=_activations(shape, training, stored) / GIB,
+        rollouts=_rollouts(shape, gpu, training, gpus) / GIB,
     )
 
 

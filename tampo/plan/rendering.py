@@ -32,15 +32,15 @@ def to_markdown(planned: StudyPlan) -> str:
     sampling, update = planned.step_seconds
     runs = len(study.trained_methods) * len(study.seeds)
     parts = [
-        f"# Plan of `{study.name}` on {layout.gpu.name}, {layout.gpus} a training run",
+        f"# Plan of `{study.name}` on {layout.gpu.name}, {layout.gpus} a training run, {layout.engine}",
         f"{runs} training runs, {int(planned.table['jobs'].sum())} jobs, "
-        f"{planned.gpu_hours:,.0f} GPU-hours. One step: {sampling:.1f} s sampling, "
-        f"{update:.1f} s scoring and update.",
+        f"{_number(planned.gpu_hours)} GPU-hours. One step: {_number(sampling)} s sampling, "
+        f"{_number(update)} s scoring and update.",
         _markdown(_stages(planned)),
-        f"A running training job needs {planned.peak_disk_gib:.1f} GiB of disk more. "
+        f"A running training job needs {_number(planned.peak_disk_gib)} GiB of disk more. "
         f"Sampled at once: {planned.rollouts_at_once} rollouts on a training GPU, "
         f"{planned.responses_at_once} responses on an evaluating one "
-        f"({planned.evaluation_gib:.1f} GiB).",
+        f"({_number(planned.evaluation_gib)} GiB).",
         f"Memory of a training GPU in GiB; {USABLE_MEMORY * layout.gpu.memory_gib:.1f} of "
         f"{layout.gpu.memory_gib:g} can be used:",
         _markdown(_memory(planned)),
@@ -58,15 +58,15 @@ def _stages(planned: StudyPlan) -> pd.DataFrame:
     lines = []
     for stage, row in summed.iterrows():
         low, high = hours.loc[stage]
-        each = f"{low:.1f}" if low == high else f"{low:.1f} to {high:.1f}"
+        each = _number(low) if low == high else f"{_number(low)} to {_number(high)}"
         lines.append(
             {
                 "stage": stage,
                 "jobs": f"{row.jobs:.0f}",
                 "hours a job": "" if pd.isna(low) else each,
-                "GPU-hours": _number(row.gpu_hours, "{:,.0f}"),
-                "tokens sampled": _number(row.tokens / 1e6, "{:,.1f} M"),
-                "disk, GiB": _number(row.disk_gib, "{:,.1f}"),
+                "GPU-hours": _number(row.gpu_hours),
+                "million tokens": _number(row.tokens / 1e6),
+                "disk, GiB": _number(row.disk_gib),
             }
         )
     return pd.DataFrame(lines)
@@ -75,11 +75,18 @@ def _stages(planned: StudyPlan) -> pd.DataFrame:
 def _memory(planned: StudyPlan) -> pd.DataFrame:
     names = ["weights", "gradients", "optimiser", "reference", "activations", "rollouts"]
     lines = []
-    for zero, memory in planned.memory.items():
-        parts = {name: f"{getattr(memory, name):.1f}" for name in names}
+    for engine, memory in planned.memory.items():
+        parts = {name: _number(getattr(memory, name)) for name in names}
         answer = "yes" if fits(memory.total, planned.layout.gpu) else "no"
-        stage = "plain" if zero == 0 else f"ZeRO-{zero}"
-        lines.append({"sharding": stage, **parts, "total": f"{memory.total:.1f}", "fits": answer})
+        lines.append(
+            {
+                "engine": engine,
+                **parts,
+                "total": _number(memory.total),
+                "fits": answer,
+                "largest micro_batch": str(planned.largest_micro_batch[engine] or "none"),
+            }
+        )
     return pd.DataFrame(lines)
 
 
@@ -90,15 +97,18 @@ def _by_length(planned: StudyPlan) -> pd.DataFrame:
             planned.study, planned.layout, replace(planned.assumed, completion_share=share)
         )
         by_stage = other.table.groupby("stage")["gpu_hours"].sum()
-        cells = {
-            name: f"{by_stage[name]:,.0f}" for name in ("train", "evaluate") if name in by_stage
+        stages = {
+            name: _number(by_stage[name]) for name in ("train", "evaluate") if name in by_stage
         }
-        lines.append({"share": f"{share:g}", **cells, "total": f"{other.gpu_hours:,.0f}"})
+        lines.append({"share": f"{share:g}", **stages, "total": _number(other.gpu_hours)})
     return pd.DataFrame(lines)
 
 
-def _number(value: float, form: str) -> str:
-    return "" if pd.isna(value) else form.format(value)
+def _number(value: float) -> str:
+    """Return a number with three significant digits or all before the point; empty for NaN."""
+    if pd.isna(value):
+        return ""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _markdown(table: pd.DataFrame) -> str:

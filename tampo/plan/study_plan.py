@@ -10,8 +10,8 @@ import pandas as pd
 from tampo.catalogue import CATALOGUE
 from tampo.plan.cost_model import (
     BYTES,
+    ENGINES,
     GIB,
-    ZERO_STAGES,
     Assumptions,
     Memory,
     Responses,
@@ -26,6 +26,7 @@ from tampo.plan.cost_model import (
 )
 from tampo.plan.hardware import Gpu
 from tampo.plan.shapes import ModelShape, shape_of
+from tampo.resources import accumulation_steps
 from tampo.settings import Benchmark, Training
 from tampo.study import Study
 
@@ -42,17 +43,27 @@ COLUMNS = ["stage", "method", "jobs", "gpus", "hours", "gpu_hours", "tokens", "d
 
 @dataclass(frozen=True)
 class Layout:
-    """Where training runs: GPUs of one run, and DeepSpeed's ZeRO stage."""
+    """Where training runs."""
 
     gpu: Gpu
-    gpus: int = 1
-    zero: int = 0
+    gpus: int
+    """GPUs of one run."""
+    engine: str
+    """One of `ENGINES`."""
 
     def __post_init__(self) -> None:
         if self.gpus < 1:
             raise ValueError(f"gpus is {self.gpus}, allowed: at least 1")
-        if self.zero not in ZERO_STAGES:
-            raise ValueError(f"zero is {self.zero}, allowed: {', '.join(map(str, ZERO_STAGES))}")
+        if self.engine not in ENGINES:
+            raise ValueError(f"engine is {self.engine!r}, allowed: {', '.join(ENGINES)}")
+
+    @classmethod
+    def of(
+        cls, study: Study, gpu: Gpu, gpus: int | None = None, engine: str | None = None
+    ) -> Layout:
+        """Return the layout that the study's resources ask for, with what is given instead."""
+        asked = study.resources.train
+        return cls(gpu, asked.num_processes if gpus is None else gpus, engine or asked.engine)
 
 
 @dataclass(frozen=True)
@@ -64,8 +75,10 @@ class StudyPlan:
     assumed: Assumptions
     table: pd.DataFrame
     """Columns `COLUMNS`; a row for each stage and method, empty where nothing is modelled."""
-    memory: dict[int, Memory]
-    """Memory of one training GPU, for every ZeRO stage."""
+    memory: dict[str, Memory]
+    """Memory of one training GPU with each of `ENGINES`."""
+    largest_micro_batch: dict[str, int | None]
+    """Largest micro-batch that divides a GPU's rollouts and fits, for each engine."""
     evaluation_gib: float
     """Memory of one evaluating GPU."""
     rollouts_at_once: int
@@ -168,18 +181,23 @@ def plan(study: Study, layout: Layout, assumed: Assumptions | None = None) -> St
         rows.append(_row("evaluate", method.name, seeds, 1, hours, tokens, disk))
     rows += [_row("aggregate", "", 1), _row("report", "", 1), _row("table1", "", 1)]
     memory = {
-        zero: training_memory(shape, layout.gpu, study.training, layout.gpus, zero)
-        for zero in ZERO_STAGES
+        engine: training_memory(shape, layout.gpu, study.training, layout.gpus, engine)
+        for engine in ENGINES
     }
     largest = max(study.benchmarks, key=lambda benchmark: benchmark.samples)
     batch = rollouts(study.training, layout.gpus, assumed)
     trained = shape.trained(study.training.lora)
+    table = pd.DataFrame(rows, columns=COLUMNS)
     return StudyPlan(
         study=study,
         layout=layout,
         assumed=assumed,
-        table=pd.DataFrame(rows, columns=COLUMNS),
+        table=table,
         memory=memory,
+        largest_micro_batch={
+            engine: _largest_micro_batch(shape, study.training, layout, engine)
+            for engine in ENGINES
+        },
         evaluation_gib=evaluation_memory(
             shape, layout.gpu, study.evaluation, _evaluation_batch(study, largest, assumed)
         ),
@@ -192,7 +210,7 @@ def plan(study: Study, layout: Layout, assumed: Assumptions | None = None) -> St
         responses_at_once=most,
         step_seconds=step_seconds(shape, study.training, layout, assumed),
         peak_disk_gib=CHECKPOINTS_KEPT * (4 * shape.parameters + 8 * trained) / GIB,
-        notes=_notes(study, layout, memory),
+        notes=_notes(study, layout, table, memory),
     )
 
 
@@ -222,29 +240,41 @@ def _row(
     return dict(zip(COLUMNS, values, strict=True))
 
 
-def _notes(study: Study, layout: Layout, memory: dict[int, Memory]) -> list[str]:
-    notes, training, gpu = [], study.training, layout.gpu
-    pass_size = training.micro_batch * layout.gpus
-    if training.completions_per_step % pass_size:
-        share = training.completions_per_step / layout.gpus
-        allowed = [str(n) for n in range(1, int(share) + 1) if not share % n]
-        notes.append(
-            f"{training.completions_per_step} completions a step do not divide over {layout.gpus} "
-            f"GPUs with micro_batch {training.micro_batch}; micro_batch may be "
-            f"{', '.join(allowed) or 'nothing'} on {layout.gpus} GPUs"
-        )
-    for key, precision in (
-        ("training", training.precision),
-        ("evaluation", study.evaluation.precision),
-    ):
-        if precision == "bf16" and not gpu.bf16:
+def _largest_micro_batch(
+    shape: ModelShape, training: Training, layout: Layout, engine: str
+) -> int | None:
+    rows = training.completions_per_step // layout.gpus
+    for size in (n for n in range(rows, 0, -1) if rows % n == 0):
+        tried = training.model_copy(update={"micro_batch": size})
+        if fits(training_memory(shape, layout.gpu, tried, layout.gpus, engine).total, layout.gpu):
+            return size
+    return None
+
+
+def _notes(
+    study: Study, layout: Layout, table: pd.DataFrame, memory: dict[str, Memory]
+) -> list[str]:
+    notes, gpu = [], layout.gpu
+    try:
+        accumulation_steps(study.training, layout.gpus)
+    except ValueError as error:
+        notes.append(str(error))
+    for key in ("training", "evaluation"):
+        if getattr(study, key).precision == "bf16" and not gpu.bf16:
             notes.append(f"{key}.precision: {gpu.name} has no bf16; use fp16 or fp32")
-    if not fits(memory[layout.zero].total, gpu):
-        better = [str(zero) for zero, need in memory.items() if fits(need.total, gpu)]
+    need = memory[layout.engine].total
+    if not fits(need, gpu):
+        better = [name for name, other in memory.items() if fits(other.total, gpu)]
         notes.append(
-            f"training needs {memory[layout.zero].total:.1f} GiB on each {gpu.name} of "
-            f"{gpu.memory_gib:g} GiB and does not fit with ZeRO stage {layout.zero}; stages that "
-            f"fit on {layout.gpus} GPUs: {', '.join(better) or 'none'}"
+            f"training needs {need:.1f} GiB on each {gpu.name} and does not fit with engine "
+            f"{layout.engine} on {layout.gpus} GPUs; engines that fit: {', '.join(better) or 'none'}"
         )
+    for stage, asked in (("train", study.resources.train), ("evaluate", study.resources.evaluate)):
+        minutes = 60 * table.loc[table["stage"] == stage, "hours"].max()
+        if minutes > asked.minutes:
+            notes.append(
+                f"resources.{stage}.minutes: {asked.minutes} for the first attempt, planned "
+                f"{minutes:.0f}; the job stops and goes on"
+            )
     notes.append("not modelled: model, aggregate and report, start of jobs, grading, communication")
     return notes
