@@ -24,9 +24,20 @@ def _model(args: argparse.Namespace) -> None:
 
 
 def _train(args: argparse.Namespace) -> None:
+    from tampo.launch import launch
+
+    study = _study(args)
+    launch(study.resources.train, study.training_of(args.method), args.words)
+
     from tampo.train import train
 
-    train(_study(args), args.method, args.seed, args.model, args.out, args.recorded)
+    train(study, args.method, args.seed, args.model, args.out, args.recorded)
+
+
+def _prefetch(args: argparse.Namespace) -> None:
+    from tampo.prefetch import prefetch
+
+    prefetch(_study(args), args.out)
 
 
 def _evaluate(args: argparse.Namespace) -> None:
@@ -44,7 +55,7 @@ def _aggregate(args: argparse.Namespace) -> None:
 def _report(args: argparse.Namespace) -> None:
     from tampo.report import report
 
-    report(_study(args), args.scores, args.out)
+    report(_study(args), args.results, args.out)
 
 
 def _show(args: argparse.Namespace) -> None:
@@ -129,7 +140,8 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--out", required=True, type=Path, metavar="DIR", help="output folder")
         return command
 
-    stage("model", _model, "make the base model of a study", data=True)
+    stage("model", _model, "make the base model of a study", data=False)
+    stage("prefetch", _prefetch, "store the problem sets of a study as files", data=True)
     train = stage("train", _train, "train one method with one seed", data=True)
     train.add_argument("--model", required=True, type=Path, metavar="DIR", help="base model")
     train.add_argument(
@@ -141,9 +153,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--method", required=True, help="method of the study")
         command.add_argument("--seed", required=True, type=int, help="base seed of the run")
     aggregate = stage("aggregate", _aggregate, "compute scores from stored samples", data=False)
-    aggregate.add_argument("--results", required=True, type=Path, metavar="DIR")
-    report = stage("report", _report, "make tables from scores", data=False)
-    report.add_argument("--scores", required=True, type=Path, metavar="CSV")
+    report = stage("report", _report, "make tables, figures and the page", data=False)
+    for command in (aggregate, report):
+        command.add_argument("--results", required=True, type=Path, metavar="DIR")
 
     add("check", _check, "check a study file").add_argument("study", metavar="FILE")
     plan = add("plan", _plan, "say what a study will cost before anything is spent")
@@ -180,6 +192,7 @@ def main(argv: list[str] | None = None) -> int:
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     args = _parser().parse_args(argv)
+    args.words = sys.argv[1:] if argv is None else argv
     try:
         args.run(args)
     except StudyError as error:
