@@ -110,7 +110,7 @@ FIGURES: dict[str, FigureKind] = {
     ),
     "cost_accuracy": FigureKind(
         "Cost against accuracy",
-        "Mean Pass@1 over benchmarks against what training cost: rollout tokens, and wall-clock hours "
+        "Mean Pass@1 over benchmarks against what training cost: rollout tokens, and wall-clock time "
         "of its steps. Vertical lines are intervals of the score, thick horizontal ones the range of "
         "the cost over seeds.",
         scores.cost_data,

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from tampo.claims.evidence import Evidence
 from tampo.figures.figure_data import NotDrawn, fixed_temperatures, training_table
-from tampo.figures.style import BLUE, VERMILLION, label, legend_below, small_multiples, styled
+from tampo.figures.style import BLUE, VERMILLION, label, legend_above, small_multiples, styled
 from tampo.study import Study
 
 STYLES = {"positive": (BLUE, "-", "o"), "negative": (VERMILLION, "--", "s")}
@@ -90,7 +90,7 @@ def mean_difference(counts: pd.DataFrame) -> float:
 def draw_likelihood_curves(data: pd.DataFrame) -> Figure:
     """Draw log-likelihood against temperature; a hollow peak lies at the end of the range."""
     methods = list(data["method"].unique())
-    figure, panels = small_multiples(methods, panel_height=1.9, columns=1)
+    figure, panels = small_multiples(methods, panel_height=1.9, columns=1, same_heights=False)
     for axes, method in zip(panels, methods, strict=True):
         own = data[data["method"] == method]
         ends = own["temperature"].min(), own["temperature"].max()
@@ -107,7 +107,7 @@ def draw_likelihood_curves(data: pd.DataFrame) -> Figure:
                 markerfacecolor=colour if inside else "white",
             )
     label(figure, "temperature", "mean log-likelihood, nats a token")
-    legend_below(figure, _sign_handles("advantage"), columns=2)
+    legend_above(figure, _sign_handles("advantage"), columns=2)
     return figure
 
 
@@ -132,14 +132,16 @@ def draw_optimal_temperatures(data: pd.DataFrame) -> Figure:
             *(0.99, 0.97),
             f"P(positive above negative) = {superiority(own):.2f}\n"
             f"seeds {np.nanmin(seeds):.2f} to {np.nanmax(seeds):.2f}\n"
-            f"difference of means {mean_difference(own):+.2f}",
+            f"difference of means {mean_difference(own):+.2f}".replace("-", "\N{MINUS SIGN}"),
             transform=axes.transAxes,
             ha="right",
             va="top",
             fontsize=8.5,
         )
+    # Room for the text above the highest bar, wherever that is.
+    panels[0].set_ylim(top=1.4 * panels[0].get_ylim()[1])
     label(figure, "candidate temperature of largest likelihood", "share of trajectories")
-    legend_below(figure, panels[0].get_legend_handles_labels()[0], columns=2)
+    legend_above(figure, panels[0].get_legend_handles_labels()[0], columns=2)
     return figure
 
 

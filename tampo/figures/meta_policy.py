@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from tampo.claims.evidence import Evidence
 from tampo.figures.figure_data import training_table
-from tampo.figures.style import label, legend_below, small_multiples, styled
+from tampo.figures.style import label, legend_above, small_multiples, styled
 from tampo.study import Study
 
 LEARNED, DRAWN = "probability", "drawn"
@@ -53,7 +53,7 @@ def draw_meta_policy(data: pd.DataFrame) -> Figure:
     bar.set_label("probability, mean over seeds")
     label(figure, "step", "candidate temperature")
     marker = {"marker": "o", "markersize": 4, "color": "white", "markeredgecolor": "black"}
-    legend_below(
+    legend_above(
         figure, [Line2D([], [], linestyle="", label="drawn, every seed", **marker)], columns=1
     )
     return figure

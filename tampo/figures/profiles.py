@@ -14,7 +14,7 @@ from tampo.figures.style import (
     BLUE,
     PALE,
     label,
-    legend_below,
+    legend_above,
     small_multiples,
     styled,
 )
@@ -34,9 +34,6 @@ def draw_profiles(data: pd.DataFrame) -> Figure:
     profiles = {method: own for method, own in data.groupby("method", sort=False)}
     figure, panels = small_multiples(list(profiles))
     for axes, (method, own) in zip(panels, profiles.items(), strict=True):
-        for other, values in profiles.items():
-            if other != method:
-                axes.step(values["threshold"], values["share"], color=PALE, linewidth=0.7)
         axes.fill_between(
             *(own["threshold"], own["low"], own["high"]),
             step="pre",
@@ -44,6 +41,9 @@ def draw_profiles(data: pd.DataFrame) -> Figure:
             alpha=BAND,
             linewidth=0,
         )
+        for other, values in profiles.items():
+            if other != method:
+                axes.step(values["threshold"], values["share"], color=PALE, linewidth=0.7)
         axes.step(own["threshold"], own["share"], color=BLUE)
     panels[0].set_ylim(0, 1.02)
     label(figure, "gain over the base model", "share of runs on benchmarks beyond it")
@@ -52,5 +52,5 @@ def draw_profiles(data: pd.DataFrame) -> Figure:
         Patch(color=BLUE, alpha=BAND, linewidth=0, label="interval"),
         Line2D([], [], color=PALE, linewidth=0.9, label="other methods"),
     ]
-    legend_below(figure, handles[: 3 if len(profiles) > 1 else 2])
+    legend_above(figure, handles[: 3 if len(profiles) > 1 else 2])
     return figure

@@ -16,7 +16,7 @@ BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 PURPLE, SKY, BLACK = "#CC79A7", "#56B4E9", "#000000"
 PALETTE = (BLUE, VERMILLION, GREEN, PURPLE, BLACK, ORANGE, SKY)
 MARKERS = "osD^vPX"
-GREY, PALE = "#777777", "#D0D0D0"
+GREY, PALE = "#777777", "#B4B4B4"
 WIDTH = 5.0
 """Inches."""
 BAND = 0.22
@@ -52,21 +52,25 @@ styled = matplotlib.style.context(["default", SETTINGS])
 
 
 def small_multiples(
-    titles: list[str], panel_height: float = 1.25, columns: int | None = None
+    titles: list[str],
+    panel_height: float = 1.25,
+    columns: int | None = None,
+    same_heights: bool = True,
 ) -> tuple[Figure, list[Axes]]:
-    """Return a figure of one panel a title, all with the same axes, filled row by row.
+    """Return a figure of one panel a title, filled row by row.
 
     Args:
         titles: one a panel.
         panel_height: inches.
         columns: panels side by side; by default up to 2 for four panels and 3 for more.
+        same_heights: all panels have the same vertical axis; the horizontal one always is.
     """
     wanted = columns or (2 if len(titles) <= 4 else 3)
     columns = min(wanted, len(titles))
     rows = -(-len(titles) // columns)
     # Of a single row, the panels need not be as flat as those of many.
     figure = Figure((WIDTH, 0.75 + rows * max(panel_height, 2.0 / rows)), layout="constrained")
-    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    grid = figure.subplots(rows, columns, sharex=True, sharey=same_heights, squeeze=False).ravel()
     for axes, title in zip(grid, titles, strict=False):
         axes.set_title(title)
     for place in range(len(titles), len(grid)):
@@ -82,9 +86,9 @@ def label(figure: Figure, x: str, y: str) -> None:
     figure.supylabel(y, fontsize=9)
 
 
-def legend_below(figure: Figure, handles: list, columns: int = 3) -> None:
-    """Explain lines and marks once, below all panels."""
-    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+def legend_above(figure: Figure, handles: list, columns: int = 3) -> None:
+    """Explain lines and marks once, above all panels."""
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns)
 
 
 def spread(heights: np.ndarray, gap: float) -> np.ndarray:

@@ -21,7 +21,7 @@ from tampo.figures.style import (
     PALE,
     VERMILLION,
     label,
-    legend_below,
+    legend_above,
     small_multiples,
     styled,
 )
@@ -69,11 +69,11 @@ def smoothed(steps: pd.DataFrame, column: str) -> pd.DataFrame:
         raise NotDrawn(f"steps.csv has no value of {column}")
     count = int(steps["step"].max()) + 1
     window = int(count * SMOOTHED_SHARE) // 2 * 2 + 1
-    data = steps[[*RUN_STEP, column]].sort_values("step", kind="stable").sort_index()
-    running = data.groupby(["method", "seed"], sort=False)[column].transform(
+    ordered = steps.sort_values("step", kind="stable")
+    running = ordered.groupby(["method", "seed"], sort=False)[column].transform(
         lambda run: run.rolling(window, center=True, min_periods=1).mean()
     )
-    return data.assign(window=window, smoothed=running)
+    return steps[[*RUN_STEP, column]].assign(window=window, smoothed=running)
 
 
 def over_seeds(data: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -99,7 +99,7 @@ def draw_temperatures(data: pd.DataFrame) -> Figure:
             axes.plot(run["step"], run["temperature"], color=GREY, linewidth=0.5, alpha=0.8)
         _band(axes, over_seeds(own, "temperature"))
     label(figure, "step", "temperature")
-    legend_below(figure, [MEAN, RANGE, RUN])
+    legend_above(figure, [MEAN, RANGE, RUN])
     return figure
 
 
@@ -128,7 +128,7 @@ def _smoothed_panels(data: pd.DataFrame, quantity: str) -> Figure:
     panels[0].set_ylim(bottom=min(0.0, data["smoothed"].min()))
     window = int(data["window"].iloc[0])
     label(figure, "step", f"{quantity}, running mean of {window} steps")
-    legend_below(figure, [MEAN, RANGE, *([OTHERS] if len(methods) > 1 else [])])
+    legend_above(figure, [MEAN, RANGE, *([OTHERS] if len(methods) > 1 else [])])
     return figure
 
 
@@ -146,5 +146,5 @@ def draw_entropy(data: pd.DataFrame) -> Figure:
     at_rollout = Line2D([], [], color=BLUE, label="at the rollout temperature")
     at_one = Line2D([], [], color=VERMILLION, linestyle="--", label="at temperature 1")
     bands = Patch(color=GREY, alpha=BAND, linewidth=0, label="lowest to highest seed")
-    legend_below(figure, [at_rollout, at_one, bands], columns=2)
+    legend_above(figure, [at_rollout, at_one, bands], columns=2)
     return figure
