@@ -3,9 +3,12 @@ import json
 import os
 import re
 import shlex
+import signal
 import sys
 from functools import cache, partial
 from pathlib import Path
+
+import psutil
 
 from tampo.study import UNTRAINED, StudyError, load_study
 
@@ -77,6 +80,37 @@ def settings_by_name(stage, method):
     return settings
 
 
+def requested(stage, threads):
+    """Return the resources of a stage's jobs; a later attempt is given more time.
+
+    Snakemake cuts `threads` to the cores of the machine it was started on. A cluster's nodes have
+    others, so they are asked for `cpus_per_task`.
+    """
+    wanted = getattr(STUDY.resources, stage)
+    resources = {
+        "mem_mb": wanted.mem_mb,
+        "runtime": lambda wildcards, attempt: wanted.minutes_of(attempt),
+        "cpus_per_task": threads,
+    }
+    # Asking a cluster for no GPU is another request than not asking.
+    return resources | ({"gpu": wanted.gpus} if wanted.gpus else {})
+
+
+def training_threads(wildcards):
+    """Return the CPU threads of one training run, over all its processes."""
+    of_one = STUDY.training_of(wildcards.method).cpu_threads
+    return of_one * STUDY.resources.train.num_processes
+
+
+def pass_on(number, frame):
+    """Pass a signal on to the jobs of this process.
+
+    Some clusters announce the end of a job to the job's first process only, which is Snakemake.
+    """
+    for process in psutil.Process().children(recursive=True):
+        process.send_signal(number)
+
+
 def checkpoint(wildcards):
     """Return the folder of the weights to evaluate: trained, or the base model itself."""
     if STUDY.method(wildcards.method).policy == UNTRAINED:
@@ -121,6 +155,8 @@ os.environ |= {
         [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     )
 }
+
+signal.signal(signal.SIGUSR1, pass_on)
 
 STUDY_FILE, STUDY = active_study()
 DATA_OPTION = (

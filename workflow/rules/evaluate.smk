@@ -15,6 +15,8 @@ rule evaluate:
     conda:
         environment(STUDY.evaluation.backend)
     threads: STUDY.evaluation.cpu_threads
+    resources:
+        **requested("evaluate", STUDY.evaluation.cpu_threads),
     params:
         **settings_of("evaluate"),
         study=STUDY_FILE,

@@ -1,4 +1,15 @@
 # Stage 1: the base model as safetensors, from the hub, out of a package, or pretrained here.
+# What needs the network runs where Snakemake was started: compute nodes often have none.
+if STUDY.model.source != "pretrain":
+
+    localrules:
+        model,
+
+
+localrules:
+    prefetch,
+
+
 rule model:
     output:
         directory("results/{study}/model"),
@@ -9,9 +20,30 @@ rule model:
     conda:
         "../../envs/cpu.yaml"
     threads: STUDY.training.cpu_threads
+    resources:
+        **requested("model", STUDY.training.cpu_threads),
     params:
         **settings_of("model"),
         study=STUDY_FILE,
+    shell:
+        "python -m tampo model --study {params.study} --out {output} > {log} 2>&1"
+
+
+# All that a study reads from the network: its base model, and its problem sets as files.
+rule prefetch:
+    input:
+        f"results/{STUDY.name}/model",
+    output:
+        directory(f"results/{STUDY.name}/problems"),
+    log:
+        f"logs/{STUDY.name}/prefetch.log",
+    benchmark:
+        f"benchmarks/{STUDY.name}/prefetch.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        study=STUDY_FILE,
         data=DATA_OPTION,
     shell:
-        "python -m tampo model --study {params.study} {params.data} --out {output} > {log} 2>&1"
+        "python -m tampo prefetch --study {params.study} {params.data} --out {output}"
+        " > {log} 2>&1"

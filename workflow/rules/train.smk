@@ -20,7 +20,9 @@ rule train:
         method=any_of(STUDY.trained_methods),
     conda:
         environment(STUDY.training.rollout_backend)
-    threads: lambda wildcards: STUDY.training_of(wildcards.method).cpu_threads
+    threads: training_threads
+    resources:
+        **requested("train", training_threads),
     params:
         **settings_of("train"),
         study=STUDY_FILE,
@@ -29,7 +31,8 @@ rule train:
             f"--recorded {input.recorded}" if input.recorded else ""
         ),
         out=subpath(output.run, parent=True),
+    # A signal that announces the end of the job must not end the shell before training has saved.
     shell:
-        "python -m tampo train --study {params.study} {params.data}"
+        "trap '' USR1; python -m tampo train --study {params.study} {params.data}"
         " --method {wildcards.method} --seed {wildcards.seed}"
         " --model {input.model} {params.recorded} --out {params.out} > {log} 2>&1"
