@@ -3,6 +3,8 @@
 import csv
 import io
 import math
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -18,9 +20,9 @@ from tampo.plan.hardware import GPUS, Gpu
 from tampo.plan.measured import measured_against_planned
 from tampo.plan.rendering import render
 from tampo.plan.shapes import SHAPES, ModelShape, shape_of
-from tampo.plan.study_plan import Layout, plan, step_seconds
+from tampo.plan.study_plan import Layout, plan, rollouts, step_seconds
 from tampo.settings import HubModel, Lora, Training
-from tampo.study import StudyError
+from tampo.study import StudyError, load_study
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = ModelShape(1, 4, 2, 1, 8, 10, tied=True, qkv_bias=False)
@@ -324,3 +326,56 @@ def test_seconds_are_planned_where_the_gpu_is_known():
     planned = sum(plan(study, layout("H200")).step_seconds)
     assert row["planned_seconds"] == pytest.approx(planned)
     assert row["seconds_ratio"] == pytest.approx(2.0 / planned)
+
+
+# The documents ------------------------------------------------------------------------------------
+
+
+def hours_of_a_run(gpus_that_sample, completions, share):
+    """Hours of the paper's 200 steps on 8 V100s, all of them sampling and training or one apart."""
+    study, gpu = load_study("workflow/studies/paper.yaml"), GPUS["V100-32"]
+    assumed, settings, shape = Assumptions(share), study.training, shape_of(study.model)
+    if gpus_that_sample == 8:
+        assert completions == settings.completions_per_step
+        return (
+            settings.steps
+            * sum(step_seconds(shape, settings, layout("V100-32", 8), assumed))
+            / 3600
+        )
+    batch = replace(rollouts(settings, 1, assumed), count=completions)
+    room = cost_model.evaluation_room(shape, gpu, study.evaluation)
+    now = cost_model.at_once(shape, batch, room, 2)
+    sampling = generation_seconds(shape, gpu, batch, settings.precision, now, assumed)
+    each = replace(batch, count=completions / (8 - gpus_that_sample))
+    update = cost_model.update_flops(shape, settings, each) / (0.3 * gpu.half_flops)
+    return settings.steps * (sampling + update) / 3600
+
+
+PUBLISHED_HOURS = 9 + 54 / 60
+ROWS = re.findall(
+    r"^\| (\d) GPUs? samples?(?: and train|, 7 train), (\d+), ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$",
+    (ROOT / "docs" / "cost-model.md").read_text(),
+    re.MULTILINE,
+)
+
+
+def test_the_comparison_with_the_published_duration_is_stated():
+    assert len(ROWS) == 4
+
+
+@pytest.mark.parametrize("row", ROWS, ids="-".join)
+def test_the_stated_comparison_is_what_the_model_says(row):
+    hours = hours_of_a_run(int(row[0]), int(row[1]), float(row[2]))
+    assert f"{hours:.2f}" == row[3]
+    assert f"{hours / PUBLISHED_HOURS:.2f}" == row[4]
+
+
+def test_the_stated_assumptions_are_the_defaults():
+    page, assumed = (ROOT / "docs" / "cost-model.md").read_text(), Assumptions()
+    for line, value in (
+        ("mean over largest length of a response", assumed.completion_share),
+        ("tokens of a prompt", assumed.prompt_tokens),
+        ("achieved over peak rate of matrix products", assumed.utilisation),
+        ("achieved over peak bandwidth while decoding", assumed.bandwidth_share),
+    ):
+        assert f"| {line} | {value} |" in page
