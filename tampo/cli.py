@@ -79,16 +79,43 @@ def _schema(_: argparse.Namespace) -> None:
     print(json.dumps(schema(), indent=2, ensure_ascii=False))
 
 
-def _policies(_: argparse.Namespace) -> None:
+def _policies(args: argparse.Namespace) -> None:
     import inspect
 
     from tampo.policy import REGISTRY, policy_class
 
+    if args.policy is not None:
+        _try_policy(args)
+        return
+    width = max(map(len, REGISTRY)) + 2
     for name in sorted(REGISTRY):
         module = inspect.getmodule(policy_class(name))
         text = inspect.getdoc(module) or ""
         source = text.partition("Source:")[2].split("\n\n")[0]
-        print(f"{name:<14}{text.splitlines()[0]}\n{'':<14}{' '.join(source.split())}")
+        print(f"{name:<{width}}{text.splitlines()[0]}\n{'':<{width}}{' '.join(source.split())}")
+
+
+def _try_policy(args: argparse.Namespace) -> None:
+    from pydantic import ValidationError
+
+    from tampo.policy import policy_class
+    from tampo.policy_trial import trial
+    from tampo.validation import explain
+
+    try:
+        settings = json.loads(args.settings)
+    except json.JSONDecodeError as error:
+        raise StudyError(f"--settings: not JSON: {error} (got {args.settings!r})") from None
+    cls = policy_class(args.policy)
+    try:
+        cls.Settings(**settings)
+    except ValidationError as error:
+        raise StudyError(explain(error, cls.Settings, "--settings")) from None
+    path = trial(args.policy, settings)
+    print(f"{args.policy}: temperatures of {len(path)} simulated steps")
+    for step, drawn in enumerate(path):
+        temperatures = drawn if isinstance(drawn, list) else [drawn]
+        print(f"{step:4d}  {' '.join(f'{t:.3f}' for t in temperatures)}")
 
 
 def _bench(args: argparse.Namespace) -> None:
@@ -176,7 +203,13 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("--format", choices=["markdown", "csv"], default="markdown")
     add("show", _show, "print a table").add_argument("table", type=Path, metavar="CSV")
     add("schema", _schema, "print the JSON schema of study files")
-    add("policies", _policies, "list the temperature policies a study can name")
+    policies = add("policies", _policies, "list the temperature policies, or try one out")
+    policies.add_argument(
+        "policy", nargs="?", metavar="NAME", help="a policy, or path/to/file.py:Class, to try out"
+    )
+    policies.add_argument(
+        "--settings", default="{}", metavar="JSON", help="settings of the policy (default: {})"
+    )
     measure = add("bench", _bench, "measure the cost of TAMPO's step and of the fused head")
     measure.add_argument("--out", required=True, type=Path, metavar="DIR")
     measure.add_argument("--page", type=Path, metavar="FILE", help="also write a Markdown page")

@@ -99,10 +99,10 @@ class RolloutFeedback:
 
     @property
     def mixed_groups(self) -> float:
-        """Share of groups whose rewards are not all equal: the groups that carry a gradient."""
-        names = np.unique(self.groups)
-        mixed = [np.ptp(self.rewards[self.groups == name]) > 0 for name in names]
-        return float(np.mean(mixed))
+        """Share of groups whose known rewards are not all equal: the groups that carry a gradient."""
+        rewards = [self.rewards[self.groups == name] for name in np.unique(self.groups)]
+        known = [group[~np.isnan(group)] for group in rewards]
+        return float(np.mean([len(group) > 0 and np.ptp(group) > 0 for group in known]))
 
 
 @runtime_checkable

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from tampo.artefacts import sha256_of
 from tampo.policy import PolicyContext, policy_class
 from tampo.resources import Resources, accumulation_steps
 from tampo.settings import (
@@ -219,6 +220,10 @@ class Study(Closed):
                 "training": self.training_of(method),
                 "policy": own.policy,
                 "settings": own.settings,
+                # A user's class may change under its name; those of the package have a version.
+                "policy_file": sha256_of(own.policy.rpartition(":")[0])
+                if ".py:" in own.policy
+                else None,
             }
         elif stage == "evaluate":
             parts |= {
