@@ -8,12 +8,28 @@ which part follows from policies and settings (`tampo.claims.roles`), never from
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 
 import pandas as pd
 
 from tampo.claims.claim import VERDICTS, Claim, Verdict
 from tampo.claims.evidence import Evidence
+from tampo.claims.scores import (
+    beats_grpo_on_ecqa,
+    beats_replay,
+    beats_schedules_at_eight,
+    beats_schedules_at_one,
+    beats_shuffled,
+    beats_uniform,
+    best_alpha,
+    best_top_p,
+)
+from tampo.claims.training import (
+    likelihood_is_unimodal,
+    optimal_temperatures_differ,
+    takes_no_longer,
+    temperature_falls,
+)
+from tampo.claims.verdicts import Judge
 from tampo.study import Study
 
 COLUMNS = [
@@ -21,7 +37,20 @@ COLUMNS = [
     *("unit", "published", "test", "detail"),
 ]
 
-CLAIMS: tuple[Callable[[Study, Evidence], Claim], ...] = ()
+CLAIMS: tuple[Judge, ...] = (
+    beats_schedules_at_one,
+    beats_schedules_at_eight,
+    best_alpha,
+    best_top_p,
+    beats_grpo_on_ecqa,
+    takes_no_longer,
+    likelihood_is_unimodal,
+    optimal_temperatures_differ,
+    temperature_falls,
+    beats_uniform,
+    beats_replay,
+    beats_shuffled,
+)
 """The claims in order, each a function of a study and its tables."""
 
 

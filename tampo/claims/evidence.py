@@ -54,8 +54,10 @@ class Evidence:
             likelihood_curves=optional("likelihood_curves"),
         )
 
-    def of_training(self, name: str, methods: list[str], columns: list[str]) -> pd.DataFrame:
-        """Return the rows of `methods` in the training table `name`.
+    def of_training(
+        self, name: str, columns: list[str], methods: list[str] | None = None
+    ) -> pd.DataFrame:
+        """Return the rows of `methods` in the training table `name`; None is all rows.
 
         Raises:
             NotTested: the table, a column or a method is missing.
@@ -66,6 +68,8 @@ class Evidence:
         missing = [c for c in ["method", "seed", *columns] if c not in table.columns]
         if missing:
             raise NotTested(f"{name}.csv has no column {', '.join(missing)}")
+        if methods is None:
+            return table
         absent = [m for m in methods if m not in set(table["method"])]
         if absent:
             raise NotTested(f"{name}.csv has no rows of {', '.join(absent)}")

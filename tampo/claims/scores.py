@@ -1,0 +1,220 @@
+"""Claims about scores: C1 to C5, and the controls X1 to X3 that the paper did not run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tampo.aggregate import metric_name
+from tampo.claims.evidence import Evidence, NotTested
+from tampo.claims.roles import Roles, roles
+from tampo.claims.verdicts import Finding, all_positive, claim
+from tampo.hypothesis_tests import PermutationTest, permutation_test
+from tampo.paired import PairedDifference, pair_generator, paired_differences
+from tampo.power import POWER, study_detectable
+from tampo.score_arrays import score_arrays
+from tampo.seeds import generator
+from tampo.settings import Statistics
+from tampo.statistics import AVERAGE
+from tampo.study import Study
+
+PUBLISHED_ALPHAS = (0.01, 0.10)
+"""The α that 0.05 is compared with in the paper's Table 2 [P]."""
+PUBLISHED_TOP_PS = (0.0, 0.5, 0.9)
+"""The p that 0.7 is compared with in the paper's Table 3; 0 is greedy [P]."""
+ECQA = "ecqa"
+
+Pair = tuple[str, str]
+"""Two methods, the first of which is claimed to score higher."""
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    pair: Pair
+    difference: PairedDifference
+    permutation: PermutationTest
+
+
+@claim(
+    "C1",
+    "TAMPO's mean Pass@1 beats every fixed temperature and the linear schedule",
+    unit="points",
+    published=1.7,
+)
+def beats_schedules_at_one(study: Study, evidence: Evidence) -> Finding:
+    """Paired differences of TAMPO and each fixed temperature and rising linear schedule, averaged
+    over benchmarks: supported if all are positive and contradicted if one is negative, each with
+    p <= 1 - confidence after Holm's adjustment; the estimate is the smallest of them."""
+    return _beats_schedules(study, evidence, 1)
+
+
+@claim(
+    "C2",
+    "TAMPO's mean Pass@8 beats every fixed temperature and the linear schedule",
+    unit="points",
+    published=1.7,
+)
+def beats_schedules_at_eight(study: Study, evidence: Evidence) -> Finding:
+    """As C1, for Pass@8."""
+    return _beats_schedules(study, evidence, 8)
+
+
+@claim("C3", "α = 0.05 is the best of 0.01, 0.05 and 0.10", unit="points", published=0.9)
+def best_alpha(study: Study, evidence: Evidence) -> Finding:
+    """Paired differences in mean Pass@1 of TAMPO with α = 0.05 and with each other published α, all
+    else equal; the rule is that of C1."""
+    parts = roles(study)
+    parts.required("tampo")
+    rivals = _published(parts.alphas, PUBLISHED_ALPHAS, "α")
+    return _judge(study, evidence, [(parts.tampo, rival) for rival in rivals], 1)
+
+
+@claim(
+    "C4",
+    "top-p = 0.7 is the best of greedy, 0.5, 0.7 and 0.9, and greedy is the worst",
+    unit="points",
+    published=1.3,
+)
+def best_top_p(study: Study, evidence: Evidence) -> Finding:
+    """Paired differences in mean Pass@1 of TAMPO with p = 0.7 and with each other published p, and of
+    p = 0.5 and p = 0.9 and greedy; the rule is that of C1 over all five."""
+    parts = roles(study)
+    parts.required("tampo")
+    greedy, *others = _published(parts.top_ps, PUBLISHED_TOP_PS, "top-p")
+    pairs = [(parts.tampo, rival) for rival in (greedy, *others)]
+    return _judge(study, evidence, [*pairs, *((other, greedy) for other in others)], 1)
+
+
+@claim("C5", "On ECQA TAMPO beats GRPO and the base model", unit="points", published=1.05)
+def beats_grpo_on_ecqa(study: Study, evidence: Evidence) -> Finding:
+    """Paired differences in Pass@1 on ECQA of TAMPO and each fixed temperature and the base model;
+    the rule is that of C1."""
+    if ECQA not in [b.name for b in study.benchmarks]:
+        raise NotTested(f"the study has no benchmark {ECQA}")
+    parts = roles(study)
+    parts.required("tampo", "fixed", "base")
+    pairs = [(parts.tampo, rival) for rival in (*parts.fixed, parts.base)]
+    return _judge(study, evidence, pairs, 1, [ECQA])
+
+
+@claim("X1", "TAMPO beats temperatures drawn uniformly from its candidates", unit="points")
+def beats_uniform(study: Study, evidence: Evidence) -> Finding:
+    """Paired difference in mean Pass@1 of TAMPO and uniform draws: does learning the temperature
+    matter, or only varying it? The rule is that of C1."""
+    return _beats_control(study, evidence, "uniform")
+
+
+@claim("X2", "TAMPO beats the replayed temperatures of another of its runs", unit="points")
+def beats_replay(study: Study, evidence: Evidence) -> Finding:
+    """Paired difference in mean Pass@1 of TAMPO and the replay of temperatures that it drew with
+    another seed: does it matter that they answer to the run? The rule is that of C1."""
+    return _beats_control(study, evidence, "replay")
+
+
+@claim("X3", "TAMPO beats itself with advantages shuffled within groups", unit="points")
+def beats_shuffled(study: Study, evidence: Evidence) -> Finding:
+    """Paired difference in mean Pass@1 of TAMPO and the same machinery without a signal; the rule is
+    that of C1."""
+    return _beats_control(study, evidence, "shuffled")
+
+
+def _beats_schedules(study: Study, evidence: Evidence, k: int) -> Finding:
+    parts = roles(study)
+    parts.required("tampo", "fixed", "linear")
+    return _judge(study, evidence, _against(parts, [*parts.fixed, *parts.linear]), k)
+
+
+def _beats_control(study: Study, evidence: Evidence, part: str) -> Finding:
+    parts = roles(study)
+    parts.required("tampo", part)
+    return _judge(study, evidence, _against(parts, [getattr(parts, part)]), 1)
+
+
+def _against(parts: Roles, rivals: Sequence[str]) -> list[Pair]:
+    return [(parts.tampo, rival) for rival in rivals]
+
+
+def _published(found: dict[float, str], values: Sequence[float], name: str) -> list[str]:
+    absent = [f"{value:g}" for value in values if value not in found]
+    if absent:
+        raise NotTested(f"the study has no TAMPO with {name} = {', '.join(absent)}")
+    return [found[value] for value in values]
+
+
+def _judge(
+    study: Study,
+    evidence: Evidence,
+    pairs: Sequence[Pair],
+    k: int,
+    benchmarks: Sequence[str] | None = None,
+) -> Finding:
+    """Judge whether the first of every pair scores higher on average over benchmarks.
+
+    One run a method is never more than undecided: a claim about a method is one about its runs,
+    and how they vary is then unknown.
+    """
+    if k not in study.evaluation.pass_k:
+        raise NotTested(f"the study does not report Pass@{k}")
+    settings, metric = study.statistics, metric_name(k)
+    benchmarks = benchmarks or [b.name for b in study.benchmarks]
+    found = _compare(evidence, pairs, metric, benchmarks, settings)
+    differences = [c.difference for c in found]
+    verdict, adjusted = all_positive(
+        [d.difference for d in differences], [d.p_value for d in differences], settings.confidence
+    )
+    notes = [_describe(c, p) for c, p in zip(found, adjusted, strict=True)]
+    if differences[0].runs < 2:
+        verdict = "undecided"
+        notes.append(
+            "one run a method: how runs vary is unknown, intervals speak of problems alone"
+        )
+    detectable = study_detectable(differences, settings.confidence)
+    notes.append(
+        f"a single comparison finds a true difference of {100 * detectable:.1f} points with "
+        f"{100 * POWER:.0f} % power"
+    )
+    least = min(differences, key=lambda d: d.difference)
+    return Finding(
+        verdict, 100 * least.difference, 100 * least.low, 100 * least.high, "; ".join(notes)
+    )
+
+
+def _compare(
+    evidence: Evidence,
+    pairs: Sequence[Pair],
+    metric: str,
+    benchmarks: Sequence[str],
+    settings: Statistics,
+) -> list[_Comparison]:
+    methods = list(dict.fromkeys(name for pair in pairs for name in pair))
+    scored = evidence.problem_scores
+    scored = set(scored[scored["metric"] == metric]["method"])
+    absent = [name for name in methods if name not in scored]
+    if absent:
+        raise NotTested(f"there are no {metric} scores of {', '.join(absent)}")
+    rows = [(name, metric) for name in methods]
+    arrays = score_arrays(evidence.problem_scores, rows, benchmarks)
+    found = []
+    for first, second in pairs:
+        tables = arrays[first, metric], arrays[second, metric]
+        rng = generator(settings.seed, "permutation", metric)
+        found.append(
+            _Comparison(
+                (first, second),
+                paired_differences(*tables, settings, pair_generator(settings, metric))[AVERAGE],
+                permutation_test(*tables, settings.resamples, rng),
+            )
+        )
+    return found
+
+
+def _describe(comparison: _Comparison, adjusted: float) -> str:
+    found, swapped = comparison.difference, comparison.permutation
+    first, second = comparison.pair
+    errors = found.difference / found.standard_error if found.standard_error else float("nan")
+    return (
+        f"{first} less {second}: {100 * found.difference:+.2f} "
+        f"[{100 * found.low:+.2f}, {100 * found.high:+.2f}] points, {errors:+.1f} standard errors, "
+        f"p = {found.p_value:.3g}, Holm {adjusted:.3g}, permutation of {swapped.unit}s "
+        f"{swapped.p_value:.3g} (at least {swapped.smallest:.2g})"
+    )

@@ -1,0 +1,189 @@
+"""Claims about training: C6 its time, C7 and C8 its trajectories, C9 its temperatures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from tampo.claims.evidence import Evidence, NotTested
+from tampo.claims.roles import roles
+from tampo.claims.verdicts import Finding, all_positive, claim, run_mean
+from tampo.meta_policy import MetaPolicySettings
+from tampo.proportions import jeffreys_interval
+from tampo.study import Study
+
+TIME_MARGIN = 0.05
+"""Training that takes at most this much longer counts as no longer [R]."""
+UNIMODAL_SHARE = 0.99
+"""C7 is supported once the data exclude that one trajectory in a hundred has two peaks [R]."""
+SEPARATION_MARGIN = 0.05
+"""A probability of superiority nearer to one half than this separates nothing worth a claim [R]."""
+WINDOW = 0.25
+"""Share of the steps after warm-up that counts as "after warm-up", and as "later" [R]."""
+
+
+@claim("C6", "Training takes no longer than with a fixed temperature", "ratio", published=1.0)
+def takes_no_longer(study: Study, evidence: Evidence) -> Finding:
+    """Ratio of TAMPO's training seconds to the geometric mean of the fixed temperatures' with the
+    same seed, Student's interval over seeds on its logarithm: supported if the interval ends at or
+    below 1.05, contradicted if it begins above 1.05."""
+    parts = roles(study)
+    parts.required("tampo", "fixed")
+    steps = evidence.of_training("steps", ["seconds", "tokens"], [parts.tampo, *parts.fixed])
+    totals = steps.groupby(["seed", "method"])[["seconds", "tokens"]].sum()
+    seconds = totals["seconds"].unstack()
+    if seconds.isna().any(axis=None):
+        raise NotTested("steps.csv lacks seeds of some methods")
+    logs = np.log(seconds)
+    found = run_mean(
+        list(logs[parts.tampo] - logs[parts.fixed].mean(axis=1)), study.statistics.confidence
+    )
+    estimate, low, high = np.exp([found.mean, found.low, found.high])
+    verdict = "undecided"
+    if high <= 1 + TIME_MARGIN:
+        verdict = "supported"
+    elif low > 1 + TIME_MARGIN:
+        verdict = "contradicted"
+    tokens = totals["tokens"].unstack().mean()
+    detail = "; ".join(
+        f"{name}: {seconds[name].mean():.1f} s and {tokens[name]:.0f} tokens a run"
+        for name in [parts.tampo, *parts.fixed]
+    )
+    return Finding(verdict, float(estimate), float(low), float(high), detail)
+
+
+@claim("C7", "A trajectory's likelihood is unimodal in the temperature", "share", published=1.0)
+def likelihood_is_unimodal(study: Study, evidence: Evidence) -> Finding:
+    """Share of recorded trajectories whose likelihood has one peak over the candidates: contradicted
+    by a single one with two peaks beyond rounding, supported if there is none and Jeffreys' interval
+    lies above 0.99."""
+    table = evidence.of_training("unimodality", ["trajectories", "unimodal"])
+    seen, single = int(table["trajectories"].sum()), int(table["unimodal"].sum())
+    if seen == 0:
+        raise NotTested("unimodality.csv has no trajectories")
+    share = single / seen
+    low, high = jeffreys_interval(share, seen, study.statistics.confidence)
+    verdict = "undecided"
+    if single < seen:
+        verdict = "contradicted"
+    elif low >= UNIMODAL_SHARE:
+        verdict = "supported"
+    detail = f"{single} of {seen} trajectories of {len(table)} runs have one peak"
+    if single < seen:
+        runs = table[table["unimodal"] < table["trajectories"]]
+        names = [f"{m} seed {s}" for m, s in zip(runs["method"], runs["seed"], strict=True)]
+        detail += f"; others in {', '.join(names)}"
+    return Finding(verdict, share, low, high, detail)
+
+
+def probability_of_lower(first: pd.DataFrame, second: pd.DataFrame) -> float:
+    """Return the chance that a draw of `first` lies below one of `second`, ties counting half.
+
+    Args:
+        first, second: columns temperature and count.
+    """
+    below = first["temperature"].to_numpy()[:, None] - second["temperature"].to_numpy()[None]
+    weights = np.outer(first["count"], second["count"])
+    return float((weights * ((below < 0) + 0.5 * (below == 0))).sum() / weights.sum())
+
+
+@claim(
+    "C8",
+    "Likelihood-optimal temperatures of good and bad trajectories differ",
+    "probability of superiority",
+)
+def optimal_temperatures_differ(study: Study, evidence: Evidence) -> Finding:
+    """For each fixed temperature, the chance that the likelihood-optimal temperature of a trajectory
+    of positive advantage lies below that of one of negative advantage (ties half), averaged over
+    seeds with Student's interval: supported if all differ from 0.5 with p <= 1 - confidence after
+    Holm's adjustment, contradicted if an interval lies within 0.45 to 0.55; the estimate is the one
+    nearest to 0.5."""
+    parts = roles(study)
+    parts.required("fixed")
+    table = evidence.of_training(
+        "optimal_temperatures", ["sign", "temperature", "count"], parts.fixed
+    )
+    confidence = study.statistics.confidence
+    found, notes = {}, []
+    for method in parts.fixed:
+        chances, means = _separations(table[table["method"] == method])
+        if len(chances) < 2:
+            raise NotTested(
+                f"{method} has {len(chances)} runs with trajectories of both signs; two are needed"
+            )
+        found[method] = run_mean([chance - 0.5 for chance in chances], confidence)
+        notes.append(f"mean {means[0]:.2f} against {means[1]:.2f} over {len(chances)} runs")
+    distances = [abs(mean.mean) for mean in found.values()]
+    verdict, adjusted = all_positive(
+        distances, [mean.p_value for mean in found.values()], confidence
+    )
+    if any(m.low > -SEPARATION_MARGIN and m.high < SEPARATION_MARGIN for m in found.values()):
+        verdict = "contradicted"
+    least = found[min(found, key=lambda name: abs(found[name].mean))]
+    detail = "; ".join(
+        f"{method}: {0.5 + mean.mean:.3f} [{0.5 + mean.low:.3f}, {0.5 + mean.high:.3f}], "
+        f"Holm {p:.3g}, {note}"
+        for (method, mean), p, note in zip(found.items(), adjusted, notes, strict=True)
+    )
+    low, high = np.clip([0.5 + least.low, 0.5 + least.high], 0.0, 1.0)
+    return Finding(verdict, 0.5 + least.mean, float(low), float(high), detail)
+
+
+def _separations(table: pd.DataFrame) -> tuple[list[float], tuple[float, float]]:
+    """Return one separation a run that has both signs, and the mean temperature of each sign."""
+    chances = []
+    for _, run in table.groupby("seed"):
+        good, bad = (
+            run[(run["sign"] == sign) & (run["count"] > 0)] for sign in ("positive", "negative")
+        )
+        if len(good) and len(bad):
+            chances.append(probability_of_lower(good, bad))
+    means = []
+    for sign in ("positive", "negative"):
+        rows = table[(table["sign"] == sign) & (table["count"] > 0)]
+        empty = rows.empty
+        means.append(
+            float("nan") if empty else np.average(rows["temperature"], weights=rows["count"])
+        )
+    return chances, (means[0], means[1])
+
+
+@claim(
+    "C9",
+    "The learned temperature is high (about 1.3) after warm-up and falls later",
+    "temperature",
+    published=1.3,
+)
+def temperature_falls(study: Study, evidence: Evidence) -> Finding:
+    """Mean temperature of TAMPO's rollouts in the first and in the last quarter of the steps after
+    warm-up: supported if over seeds the first lies above the candidates' mean, which uniform draws
+    have, and above the last, contradicted if it lies below one of them, each with p <= 1 - confidence
+    after Holm's adjustment (Student's t); the estimate is the first."""
+    parts = roles(study)
+    parts.required("tampo")
+    own = MetaPolicySettings(**study.method(parts.tampo).settings)
+    training = study.training_of(parts.tampo)
+    warmup = training.warmup_steps if own.warmup_steps is None else own.warmup_steps
+    window = int(WINDOW * (training.steps - warmup))
+    if window < 1:
+        raise NotTested(f"{training.steps - warmup} steps after warm-up have no quarters")
+    centre = float(np.mean(own.candidates or training.candidate_temperatures))
+    steps = evidence.of_training("steps", ["step", "temperature"], [parts.tampo])
+    early = steps[(steps["step"] >= warmup) & (steps["step"] < warmup + window)]
+    late = steps[steps["step"] >= training.steps - window]
+    first, last = (part.groupby("seed")["temperature"].mean() for part in (early, late))
+    if first.empty or list(first.index) != list(last.index):
+        raise NotTested("steps.csv lacks steps of TAMPO after warm-up")
+    confidence = study.statistics.confidence
+    level = run_mean(list(first), confidence)
+    above, fall = (run_mean(list(first - other), confidence) for other in (centre, last))
+    verdict, adjusted = all_positive(
+        [above.mean, fall.mean], [above.p_value, fall.p_value], confidence
+    )
+    detail = (
+        f"steps {warmup} to {warmup + window - 1}: {level.mean:.2f}, {above.mean:+.2f} from the "
+        f"candidates' mean {centre:.2f} (Holm {adjusted[0]:.3g}); last {window} steps: "
+        f"{last.mean():.2f}, a fall of {fall.mean:+.2f} [{fall.low:+.2f}, {fall.high:+.2f}] "
+        f"(Holm {adjusted[1]:.3g})"
+    )
+    return Finding(verdict, level.mean, level.low, level.high, detail)
