@@ -82,7 +82,8 @@ FIGURES: dict[str, FigureKind] = {
     "entropy": FigureKind(
         "Entropy over training",
         "Mean token entropy of the policy on its own rollouts, at the temperature they were drawn at "
-        "and at temperature 1: mean over seeds and their range.",
+        "and at temperature 1: mean over seeds and their range. Under `logprob_temperature: one` both "
+        "are those at temperature 1.",
         training.entropy_data,
         training.draw_entropy,
     ),
@@ -142,7 +143,8 @@ def write_figures(study: Study, evidence: Evidence, folder: Path) -> dict[str, s
 
 def redraw(name: str, path: Path) -> Figure:
     """Draw the figure `name` again from the CSV of its data."""
-    return FIGURES[name].draw(pd.read_csv(path, float_precision="round_trip"))
+    # A method may be called 1.5; it is a name all the same.
+    return FIGURES[name].draw(pd.read_csv(path, dtype={"method": str}))
 
 
 @styled

@@ -6,8 +6,9 @@ import pandas as pd
 
 from tampo.aggregate import metric_name
 from tampo.claims.evidence import Evidence
+from tampo.claims.roles import roles
 from tampo.policy import policy_class
-from tampo.study import UNTRAINED, Study
+from tampo.study import Study
 
 PASS_1 = metric_name(1)
 FIXED = "fixed"
@@ -35,17 +36,17 @@ def training_table(evidence: Evidence, name: str) -> pd.DataFrame:
 def fixed_temperatures(study: Study, count: int = 3) -> dict[str, float]:
     """Return up to `count` methods of fixed temperature, evenly from lowest to highest.
 
+    A method with training settings of its own does not stand for its temperature and is left out.
+
     Raises:
         NotDrawn: the study has none.
     """
     settings = policy_class(FIXED).Settings
     found = {
-        method.name: settings(**method.settings).temperature
-        for method in study.methods
-        if method.policy == FIXED
+        name: settings(**study.method(name).settings).temperature for name in roles(study).fixed
     }
     if not found:
-        raise NotDrawn("no method keeps a fixed temperature")
+        raise NotDrawn("no method keeps a fixed temperature and trains as the study does")
     names = sorted(found, key=found.get)
     places = [round(i * (len(names) - 1) / max(count - 1, 1)) for i in range(count)]
     return {names[place]: found[names[place]] for place in dict.fromkeys(places)}
@@ -64,9 +65,9 @@ def base_and_trained(study: Study, evidence: Evidence) -> tuple[str, list[str]]:
         NotDrawn: one of them is missing, or Pass@1 to compare them by.
     """
     require_pass_1(evidence)
-    base = [method.name for method in study.methods if method.policy == UNTRAINED]
-    if not base:
+    base = roles(study).base
+    if base is None:
         raise NotDrawn("the base model is not among the methods")
     if not study.trained_methods:
         raise NotDrawn("there is no method besides the base model")
-    return base[0], study.trained_methods
+    return base, study.trained_methods
