@@ -215,6 +215,54 @@ def test_a_mistake_is_one_line_that_names_key_value_and_what_is_allowed(
     assert "\n" not in message
 
 
+REPLAY = {"name": "yoked", "policy": "replay", "settings": {"method": "tampo"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, None),
+        (
+            {"methods": [REPLAY | {"settings": {"method": "nobody"}}]},
+            "methods.yoked.settings.method: unknown 'nobody'; allowed: warm, tampo",
+        ),
+        # Neither the base model, which has no temperatures, nor another replay.
+        (
+            {"methods": [REPLAY | {"settings": {"method": "base"}}]},
+            "methods.yoked.settings.method: unknown 'base'; allowed: warm, tampo",
+        ),
+        (
+            {"methods": [REPLAY, REPLAY | {"name": "twice", "settings": {"method": "yoked"}}]},
+            "methods.twice.settings.method: unknown 'yoked'; allowed: warm, tampo",
+        ),
+        (
+            {"seeds": [4]},
+            "methods.yoked.settings.method: 'tampo' replays a run with another seed, but seeds "
+            "lists [4]",
+        ),
+        (
+            {"methods": [REPLAY | {"training": {"steps": 999}}]},
+            "methods.yoked.settings.method: 'tampo' takes ",
+        ),
+    ],
+)
+def test_a_replay_needs_another_run_to_replay(valid, tmp_path, changes, reason):
+    content = copy.deepcopy(valid)
+    content["methods"] += changes.get("methods", [REPLAY])
+    content["seeds"] = changes.get("seeds", content["seeds"])
+    path = write(tmp_path, content)
+    if reason is None:
+        study = load_study(path)
+        # The next seed of the list, and the first after the last.
+        assert study.replayed_run("yoked", 1) == ("tampo", 2)
+        assert study.replayed_run("yoked", 2) == ("tampo", 1)
+        assert study.replayed_run("warm", 1) is None
+        return
+    with pytest.raises(StudyError) as caught:
+        load_study(path)
+    assert reason in str(caught.value)
+
+
 def test_the_study_to_break_is_valid(valid, tmp_path):
     assert load_study(write(tmp_path, valid)).trained_methods == ["warm", "tampo"]
 

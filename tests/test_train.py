@@ -68,6 +68,28 @@ def test_a_run_leaves_the_files_of_the_contract(finished):
     assert any(s["mixed_groups"] > 0 for s in read_jsonl(finished / "steps.jsonl"))
 
 
+def test_a_replay_follows_the_recorded_run_on_problems_of_its_own(model, finished, tmp_path):
+    study = micro_study(
+        methods=[
+            {"name": "tampo", "policy": "tampo", "settings": {"warmup_steps": 1}},
+            {"name": "yoked", "policy": "replay", "settings": {"method": "tampo"}},
+        ],
+        tables=[{"name": "table1", "title": "All", "methods": ["tampo", "yoked"]}],
+    )
+    recorded = finished / "steps.jsonl"
+    train(study, "yoked", 2, model, tmp_path / "yoked", recorded)
+    theirs, ours = read_jsonl(recorded), read_jsonl(tmp_path / "yoked" / "steps.jsonl")
+    assert [s["temperature"] for s in ours] == [s["temperature"] for s in theirs]
+    assert len({s["temperature"] for s in ours}) > 1
+    assert [s["entropy"] for s in ours] != [s["entropy"] for s in theirs]
+    with pytest.raises(
+        StudyError, match=r"--recorded is None; needed: steps\.jsonl of tampo, seed 1"
+    ):
+        train(study, "yoked", 2, model, tmp_path / "none")
+    with pytest.raises(StudyError, match=r"--recorded is .*steps\.jsonl; needed: none"):
+        train(study, "tampo", 2, model, tmp_path / "none", recorded)
+
+
 def test_same_seed_same_bytes_other_seed_other_bytes(model, finished, tmp_path):
     train(micro_study(), "tampo", 1, model, tmp_path / "again")
     train(micro_study(), "tampo", 2, model, tmp_path / "other")

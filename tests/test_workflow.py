@@ -67,7 +67,7 @@ def project(tmp_path):
     return copy_project(tmp_path)
 
 
-@pytest.mark.parametrize("name", [None, "smol", "paper", "smoke", "ci"])
+@pytest.mark.parametrize("name", [None, "smol", "paper", "ecqa", "extended", "ci"])
 def test_every_run_of_a_study_is_planned_and_nothing_started(project, name):
     study = load_study(ROOT / "workflow" / "studies" / f"{name or 'tiny'}.yaml")
     config = ["--config", f"study={name}"] if name else []
@@ -81,6 +81,15 @@ def test_every_run_of_a_study_is_planned_and_nothing_started(project, name):
     }
     assert not (project / "results").exists()
     assert not (project / "logs").exists()
+
+
+def test_a_replay_waits_for_the_run_that_it_replays(project):
+    target = "results/extended/train/replay/seed5/run.json"
+    assert planned(project, target, "--config", "study=extended") == {
+        ("model", None, None),
+        ("train", "tampo", "1"),
+        ("train", "replay", "5"),
+    }
 
 
 def test_smoke_can_be_asked_for_without_touching_table1(project):
@@ -146,18 +155,15 @@ def test_wildcards_take_only_what_the_study_names(project, target):
 
 
 def test_a_failed_job_shows_the_end_of_its_log(project):
-    folder = project / "results" / "ci" / "aggregate"
-    folder.mkdir(parents=True)
-    (folder / "scores.csv").write_text("method,value\nbase,1\n")
-    (folder / "problem_scores.csv").write_text("problem\n")
-    run = snakemake(project, "results/ci/report/table1.csv", "--config", "study=ci")
+    (project / "results" / "ci" / "model").mkdir(parents=True)
+    target = "results/ci/train/tampo/seed1/run.json"
+    run = snakemake(project, target, "--config", "study=ci")
     assert run.returncode != 0
-    log = project / "logs" / "ci" / "report.log"
+    log = project / "logs" / "ci" / "train" / "tampo" / "seed1.log"
     reason = log.read_text().splitlines()[-1]
-    assert "KeyError" in reason or "error:" in reason
-    shown = run.stderr.partition("logs/ci/report.log ends:")[2]
-    assert reason in shown
-    assert not (project / "results" / "ci" / "report" / "table1.csv").exists()
+    assert reason == "error: results/ci/model is no finished base model: it has no run.json"
+    assert reason in run.stderr.partition("logs/ci/train/tampo/seed1.log")[2]
+    assert not (project / target).exists()
 
 
 CI = ["results/table1.csv", "--config", "study=ci"]
