@@ -1,64 +1,217 @@
-"""Report: the tables of a study, from its scores; published numbers beside them, never among them."""
+"""Stage `report`: tables, figures, verdicts and one page to read, from what the runs left on disk.
+
+Everything is a function of `results/{study}`: no clock, no machine, the same bytes every time. What is
+written is listed with its checksum in `checksums.json`, together with what it was made from, and
+the study is stored beside it, so that `python -m tampo verify` needs nothing else.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import yaml
 
-from tampo.aggregate import PROBLEM_SCORES
-from tampo.artefacts import write_atomically
+from tampo.aggregate import run_folder
+from tampo.artefacts import checksums, sha256_of, write_atomically, write_json
+from tampo.claims import Evidence, claims_table
+from tampo.departures import SOURCES, departures, rulings
+from tampo.figures import FIGURES, write_figures
+from tampo.html_report import Contents, render
+from tampo.html_report.samples import choose_samples
+from tampo.latex import to_latex
+from tampo.published import LEGEND, PREFIX, PUBLISHED, beside, published_tables
+from tampo.ranking import RULE, Marks, marks
+from tampo.run_records import read_records, record_paths
 from tampo.study import Study, Table
-from tampo.tables import score_table, to_csv, to_markdown
+from tampo.tables import readable, score_table, to_csv, to_markdown
 
-PUBLISHED = Path("workflow/published")
-"""Transcribed numbers of the paper, one folder a study (relative to the repository root)."""
-SOURCES = (
-    "Source tags: P, the paper, as at least two independent notes quote it; "
-    "S, a single secondary source."
+AGGREGATE = "aggregate"
+"""Folder, below a study's results, of the tables that everything here is made from."""
+STUDIES = Path("workflow/studies")
+PAPER = "paper"
+"""Name of the study that describes the published experiment."""
+STUDY, CLAIMS, PAGE, CHECKSUMS, FIGURE_FOLDER = (
+    "study.yaml",
+    "claims.csv",
+    "report.html",
+    "checksums.json",
+    "figures",
 )
 
 
-def report(study: Study, scores: Path, out: Path, published: Path = PUBLISHED) -> None:
-    """Write every table of the study, and the published ones it is to be read beside.
+@dataclass(frozen=True)
+class References:
+    """What a study is read beside, inside the repository (relative to its root)."""
+
+    published: Path = PUBLISHED
+    """Transcribed tables, one folder a study."""
+    studies: Path = STUDIES
+    """Study files; `paper.yaml` is the published experiment."""
+
+    def tables_of(self, study: Study) -> Path:
+        """Return the folder of the tables that the study sets out to reproduce."""
+        return self.published / study.name
+
+    def experiment_of(self, study: Study) -> Path:
+        """Return the study file that the study's settings are compared with."""
+        reproduces = bool(published_tables(self.tables_of(study)))
+        return self.studies / f"{study.name if reproduces else PAPER}.yaml"
+
+
+def report(study: Study, results: Path, out: Path, references: References | None = None) -> None:
+    """Write the report of a finished and aggregated study.
 
     Args:
         study: names the tables, their rows and how intervals are made.
-        scores: `scores.csv`; `problem_scores.csv` is read from the same folder.
-        out: receives `{table}.csv` and `{table}.md`, and `published_{table}.csv` and `.md` for every
-            table in `published/{study.name}`.
-        published: folder of transcribed tables.
+        results: `results/{study}`: aggregate tables, stored responses and run.json files.
+        out: receives `{table}.csv`, `.md` and `.tex`; `published_{table}.csv` and `.md` of every
+            transcribed table; `figures/`; `claims.csv`; `report.html`; `study.yaml`;
+            `checksums.json`. Files of an earlier report that are not written again are removed.
+        references: published numbers and the published experiment.
 
     Raises:
-        FileNotFoundError: a score table is missing.
+        FileNotFoundError: an aggregate table or a run.json is missing.
         ValueError: the score tables do not belong together.
     """
-    score_rows = pd.read_csv(scores)
-    problem_rows = pd.read_csv(scores.with_name(PROBLEM_SCORES), dtype={"problem": str})
-    for table in study.tables:
-        content = score_table(
-            score_rows, problem_rows, table.methods, study.evaluation.pass_k, study.statistics
+    references = references or References()
+    evidence = Evidence.read(results / AGGREGATE)
+    records = read_records(study, results)
+    with _listed(study, results, out) as made_from:
+        write_atomically(out / STUDY, stored_study(study))
+        tables = [_table(study, table, evidence, references, out) for table in study.tables]
+        for path in published_tables(references.tables_of(study)):
+            write_atomically(out / f"{PREFIX}{path.name}", path.read_text(encoding="utf-8"))
+            write_atomically(out / f"{PREFIX}{path.stem}.md", _published_page(path))
+        skipped = write_figures(study, evidence, out / FIGURE_FOLDER)
+        claims = claims_table(study, evidence)
+        write_atomically(out / CLAIMS, claims.to_csv(index=False, lineterminator="\n"))
+        experiment = references.experiment_of(study)
+        contents = Contents(
+            study=study,
+            records=records,
+            scores=evidence.scores,
+            claims=claims,
+            tables=tables,
+            figures={name: kind for name, kind in FIGURES.items() if name not in skipped},
+            skipped={FIGURES[name].title: reason for name, reason in skipped.items()},
+            figure_folder=out / FIGURE_FOLDER,
+            samples=choose_samples(study, results),
+            departures=departures(study, experiment),
+            rulings=rulings(experiment),
+            departures_note=_departures_note(study, references),
+            checksums=made_from,
         )
-        write_atomically(out / f"{table.name}.csv", to_csv(content))
-        write_atomically(out / f"{table.name}.md", _page(study, table, content))
-    for path in sorted((published / study.name).glob("*.csv")):
-        text = path.read_text(encoding="utf-8")
-        write_atomically(out / f"published_{path.name}", text)
-        write_atomically(out / f"published_{path.stem}.md", _published_page(path))
+        write_atomically(out / PAGE, render(contents))
 
 
-def _page(study: Study, table: Table, content: pd.DataFrame) -> str:
-    confidence = f"{100 * study.statistics.confidence:g} %"
+def stored_study(study: Study) -> str:
+    """Return a study as the text of a study file, every default written out."""
+    return yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def sources(study: Study, results: Path) -> dict[str, str]:
+    """Return the checksum of every file that a report is made from, by path below `results`."""
+    paths = sorted(path.relative_to(results) for path in (results / AGGREGATE).glob("*.csv"))
+    for method in study.methods:
+        for seed in study.seeds:
+            folder = run_folder(results, method.name, seed).relative_to(results)
+            paths += [folder / f"{benchmark.name}.jsonl" for benchmark in study.benchmarks]
+    paths += [path for path, _, _ in record_paths(study)]
+    return {str(path): sha256_of(results / path) for path in paths}
+
+
+@contextmanager
+def _listed(study: Study, results: Path, out: Path) -> Iterator[dict[str, str]]:
+    """Remove an earlier report, yield the checksums of the sources, write checksums.json at the end."""
+    listed = out / CHECKSUMS
+    if listed.is_file():
+        for name in json.loads(listed.read_text(encoding="utf-8"))["report"]:
+            (out / name).unlink(missing_ok=True)
+        listed.unlink()
+    made_from = sources(study, results)
+    yield made_from
+    write_json(listed, {"made_from": made_from, "report": checksums(out)})
+
+
+def _table(
+    study: Study, table: Table, evidence: Evidence, references: References, out: Path
+) -> tuple[Table, pd.DataFrame, Marks]:
+    """Write one table as CSV, Markdown and LaTeX; return its text beside the published numbers."""
+    numbers = score_table(
+        evidence.scores,
+        evidence.problem_scores,
+        table.methods,
+        study.evaluation.pass_k,
+        study.statistics,
+    )
+    marked = marks(numbers, evidence.problem_scores, study.statistics)
+    text = beside(readable(numbers), references.tables_of(study) / f"{table.name}.csv")
+    notes = [_interval_note(study), RULE]
+    if any(name.startswith(PREFIX) for name in text.columns):
+        notes.append(f"{LEGEND}. Published numbers are not computed with.")
+    notes.append(_departures_note(study, references))
+    write_atomically(out / f"{table.name}.csv", to_csv(numbers))
+    page = [f"# {table.title}", f"Study `{study.name}`: {study.description}"]
+    page += [to_markdown(text, marked).rstrip("\n"), *notes, _departure_list(study, references)]
+    write_atomically(out / f"{table.name}.md", "\n\n".join(filter(None, page)) + "\n")
+    latex = to_latex(
+        text,
+        marked,
+        caption=f"{table.title}. Study {study.name}: {study.description}",
+        label=f"{study.name}-{table.name}",
+        note=" ".join(notes),
+    )
+    write_atomically(out / f"{table.name}.tex", latex)
+    return table, text, marked
+
+
+def _interval_note(study: Study) -> str:
     return (
-        f"# {table.title}\n\nStudy `{study.name}`: {study.description}\n\n{to_markdown(content)}\n"
-        f"Percent, mean over seeds, in brackets the {confidence} interval over runs and problems "
-        f"({study.statistics.resamples} resamples).\n"
+        f"Percent, mean over seeds, in brackets the {100 * study.statistics.confidence:g} % interval "
+        f"over runs and problems ({study.statistics.resamples} resamples)."
     )
 
 
+def _departures_note(study: Study, references: References) -> str:
+    experiment = references.experiment_of(study)
+    count = len(departures(study, experiment))
+    if experiment.stem != study.name:
+        return (
+            f"This study is no reproduction of the paper: {count} settings differ from the published "
+            "experiment, and its scores are not to be set beside published ones."
+        )
+    if count:
+        return f"{count} settings differ from the published experiment as {experiment} has it."
+    return (
+        f"No setting differs from {experiment}, where a tag at each value says how well it is known "
+        "to be the paper's."
+    )
+
+
+def _departure_list(study: Study, references: References) -> str:
+    """Return the departures of a reproduction and its rulings, as a Markdown list."""
+    experiment = references.experiment_of(study)
+    if experiment.stem != study.name:
+        return ""
+    lines = [
+        f"- `{row.key}`: {row.here}; published experiment: {row.published}"
+        for row in departures(study, experiment).itertuples()
+    ]
+    lines += [
+        f"- `{row.key}` is {SOURCES['R']}" + (f": {row.note}" if row.note else "")
+        for row in rulings(experiment).itertuples()
+    ]
+    return "Departures and rulings:\n\n" + "\n".join(lines) if lines else ""
+
+
 def _published_page(path: Path) -> str:
-    content = pd.read_csv(path, dtype=str)
+    content = pd.read_csv(path, dtype=str, keep_default_na=False)
     return (
         f"# Published numbers: {path.stem}\n\nTranscribed from arXiv 2602.11779. Nothing here was "
-        f"measured by this project.\n\n{to_markdown(content)}\nPercent. {SOURCES}\n"
+        f"measured by this project.\n\n{to_markdown(content)}\nPercent. {LEGEND}.\n"
     )

@@ -6,16 +6,19 @@ average_high` and the same three for every benchmark, then num_seeds.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from tampo.aggregate import metric_name
+from tampo.score_arrays import score_arrays
 from tampo.settings import Statistics
 from tampo.statistics import AVERAGE, Interval, score_intervals
 
 DECIMALS = 2
+EMPHASIS = {"best": "**", "second": "_"}
+"""How Markdown shows a mark of `tampo.ranking`."""
 
 
 def score_table(
@@ -39,7 +42,7 @@ def score_table(
     """
     rows = [(method, metric_name(k)) for method in methods for k in pass_k]
     benchmarks = list(dict.fromkeys(problem_scores["benchmark"]))
-    intervals = score_intervals(_score_arrays(problem_scores, rows, benchmarks), settings)
+    intervals = score_intervals(score_arrays(problem_scores, rows, benchmarks), settings)
     means = scores.groupby(["method", "metric", "benchmark"])["value"].mean()
     seeds = scores.groupby(["method", "metric"])["seed"].nunique()
     table = []
@@ -55,23 +58,6 @@ def score_table(
             cells |= _cells(name, intervals[row][name])
         table.append(cells | {"num_seeds": int(seeds[row])})
     return pd.DataFrame(table)
-
-
-def _score_arrays(
-    problem_scores: pd.DataFrame, rows: list[tuple[str, str]], benchmarks: list[str]
-) -> dict[tuple[str, str], dict[str, np.ndarray]]:
-    """Return `{(method, metric): {benchmark: [S, P]}}`; refuse gaps."""
-    groups = dict(list(problem_scores.groupby(["method", "metric", "benchmark"], sort=False)))
-    arrays: dict[tuple[str, str], dict[str, np.ndarray]] = {row: {} for row in rows}
-    for row in rows:
-        for name in benchmarks:
-            if (*row, name) not in groups:
-                raise ValueError(f"no problem scores of {row[0]}, {row[1]}, {name}")
-            grid = groups[*row, name].pivot(index="seed", columns="problem", values="value")
-            if grid.isna().any(axis=None):
-                raise ValueError(f"{row[0]}, {row[1]}, {name}: seeds differ in their problems")
-            arrays[row][name] = grid.to_numpy()
-    return arrays
 
 
 def _cells(name: str, interval: Interval) -> dict[str, float]:
@@ -101,10 +87,18 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def to_markdown(table: pd.DataFrame) -> str:
-    """Render a table in Markdown, intervals in the cells."""
-    text = readable(table)
-    lines = [list(text.columns), *text.values.tolist()]
+def to_markdown(text: pd.DataFrame, marks: Mapping[tuple[int, str], str] | None = None) -> str:
+    """Render a table of text in Markdown.
+
+    Args:
+        text: of `readable`.
+        marks: `best` (bold) or `second` (italic) by row number and column.
+    """
+    lines = [[str(name) for name in text.columns]]
+    for number, row in enumerate(text.itertuples(index=False)):
+        cells = zip(text.columns, map(str, row), strict=True)
+        lines.append([_marked(cell, (marks or {}).get((number, name))) for name, cell in cells])
+    lines = [[cell.replace("|", "\\|") for cell in line] for line in lines]
     widths = [max(len(line[i]) for line in lines) for i in range(len(text.columns))]
     rule = ["-" * width for width in widths]
     rendered = [
@@ -112,6 +106,14 @@ def to_markdown(table: pd.DataFrame) -> str:
         for line in [lines[0], rule, *lines[1:]]
     ]
     return "".join(rendered)
+
+
+def _marked(cell: str, mark: str | None) -> str:
+    if mark is None:
+        return cell
+    score, space, interval = cell.partition(" ")
+    sign = EMPHASIS[mark]
+    return f"{sign}{score}{sign}{space}{interval}"
 
 
 def show(path: Path) -> str:

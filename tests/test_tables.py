@@ -1,12 +1,10 @@
-"""Tables and report: right numbers in the right cells, the same bytes every time."""
+"""Tables: right numbers in the right cells, the same bytes every time."""
 
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from studies import micro_study
 
-from tampo.report import report
 from tampo.settings import Statistics
 from tampo.study import load_study
 from tampo.tables import readable, score_table, show, to_csv, to_markdown
@@ -94,7 +92,7 @@ def test_csv_has_two_decimals_and_the_same_bytes(table):
 def test_readable_puts_the_interval_into_the_cell():
     table = pd.DataFrame({"method": ["x"], "a": [44.52], "a_low": [41.0], "a_high": [48.06]})
     assert readable(table).to_dict("list") == {"method": ["x"], "a": ["44.5 [41.0, 48.1]"]}
-    assert to_markdown(table).splitlines() == [
+    assert to_markdown(readable(table)).splitlines() == [
         "| method | a                 |",
         "| ------ | ----------------- |",
         "| x      | 44.5 [41.0, 48.1] |",
@@ -109,56 +107,6 @@ def test_show_prints_any_csv(tmp_path):
         "base    pass@1  39.1     P",
         "grpo    pass@1           S",
     ]
-
-
-@pytest.fixture
-def study():
-    return micro_study(
-        methods=[
-            {"name": name, "policy": "fixed", "settings": {"temperature": 1.0}}
-            for name in ("one", "two")
-        ],
-        evaluation={"pass_k": [1]},
-        statistics={"resamples": 200},
-        tables=[
-            {"name": "table1", "title": "All", "methods": ["one", "two"]},
-            {"name": "table2", "title": "One", "methods": ["one"]},
-        ],
-    )
-
-
-def write_scores(folder):
-    folder.mkdir()
-    scores, problems = score_tables()
-    scores.to_csv(folder / "scores.csv", index=False)
-    problems.to_csv(folder / "problem_scores.csv", index=False)
-    return folder / "scores.csv"
-
-
-def test_report_writes_every_table_of_the_study(study, tmp_path):
-    report(study, write_scores(tmp_path / "aggregate"), tmp_path / "report", tmp_path / "none")
-    found = sorted(path.name for path in (tmp_path / "report").iterdir())
-    assert found == ["table1.csv", "table1.md", "table2.csv", "table2.md"]
-    assert list(pd.read_csv(tmp_path / "report" / "table2.csv")["method"]) == ["one"]
-    assert "95 % interval" in (tmp_path / "report" / "table1.md").read_text()
-
-
-def test_published_numbers_stand_in_their_own_files_only(study, tmp_path):
-    published = tmp_path / "published"
-    (published / study.name).mkdir(parents=True)
-    text = "method,metric,average,source\none,pass@1,12.34,P\n"
-    (published / study.name / "table1.csv").write_text(text)
-    out = tmp_path / "report"
-    report(study, write_scores(tmp_path / "aggregate"), out, published)
-    assert (out / "published_table1.csv").read_text() == text
-    page = (out / "published_table1.md").read_text()
-    assert "12.34" in page and "Nothing here was measured" in page
-    assert all("12.34" not in (out / f"table1.{kind}").read_text() for kind in ("csv", "md"))
-
-
-def test_report_names_a_missing_score_table(study, tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"scores\.csv"):
-        report(study, tmp_path / "scores.csv", tmp_path / "report")
 
 
 ROOT = Path(__file__).resolve().parents[1]
