@@ -31,4 +31,4 @@ onsuccess:
 
 
 onerror:
-    print_failed_logs(log)
+    print_failures(log)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import psutil
 
+from tampo.failures import failures
 from tampo.study import UNTRAINED, StudyError, load_study
 
 CONFIG_KEYS = ("study", "data_dir")
-LOG_TAIL = 20
 
 
 def active_study():
@@ -139,14 +139,11 @@ def print_table1():
         )
 
 
-def print_failed_logs(snakemake_logs):
-    """Print the last lines of the log of every failed job; the reason stands in the last one."""
+def print_failures(snakemake_logs):
+    """Print one line for each job that failed for good: its log and the reason."""
     text = "".join(Path(path).read_text() for path in snakemake_logs)
-    named = re.findall(r"log: (.+) \(check log file", text)
-    for path in dict.fromkeys(path for paths in named for path in paths.split(", ")):
-        if Path(path).is_file():
-            lines = Path(path).read_text(errors="replace").splitlines()[-LOG_TAIL:]
-            print(f"\n{path} ends:", *lines, sep="\n  ", file=sys.stderr)
+    lines = [failure.line() for failure in failures(text)]
+    print(f"\n{len(lines)} failed:", *lines, sep="\n  ", file=sys.stderr)
 
 
 # Jobs say `python`: the one that runs Snakemake, unless an environment puts its own before it.
