@@ -31,6 +31,8 @@ rule aggregate:
         "benchmarks/{study}/aggregate.tsv"
     conda:
         "../../envs/report.yaml"
+    resources:
+        **requested("tables", 1),
     params:
         **settings_of("aggregate"),
         study=STUDY_FILE,

@@ -74,6 +74,8 @@ rule report:
         "benchmarks/{study}/report.tsv"
     conda:
         "../../envs/report.yaml"
+    resources:
+        **requested("tables", 1),
     params:
         **settings_of("report"),
         study_file=STUDY_FILE,
