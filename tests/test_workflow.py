@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from tampo.study import load_study
+from tampo.training_tables import COLUMNS
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ["Snakefile", "workflow", "profiles", "envs", "tampo", "baselines", "pyproject.toml"]
@@ -90,6 +91,12 @@ def test_a_replay_waits_for_the_run_that_it_replays(project):
         ("train", "tampo", "1"),
         ("train", "replay", "5"),
     }
+
+
+def test_the_workflow_names_the_training_tables_that_aggregation_writes():
+    text = (ROOT / "workflow" / "rules" / "common.smk").read_text()
+    (listed,) = re.findall(r"^TRAINING_TABLES = \[\n(.*?)^\]", text, re.MULTILINE | re.DOTALL)
+    assert re.findall(r'"(\w+)"', listed) == list(COLUMNS)
 
 
 def test_smoke_can_be_asked_for_without_touching_table1(project):
