@@ -27,6 +27,7 @@ from tampo import prompts, provenance
 from tampo.artefacts import checksums, sha256_of, to_jsonl, write_atomically, write_json
 from tampo.backends.chunked import ChunkedGeneration, Plan
 from tampo.backends.partial import PartialResponses
+from tampo.precision import require_precision
 from tampo.problems import fingerprint, load_problems, source
 from tampo.settings import Benchmark
 from tampo.study import Study
@@ -65,11 +66,12 @@ def evaluate(
 
     Raises:
         FileNotFoundError: the checkpoint or its `run.json` is missing.
-        ValueError: a benchmark has no task document, a prompt is too long for the model, or lm-eval
-            changed a prompt or lost a response.
+        ValueError: a benchmark has no task document, a prompt is too long for the model, the GPU
+            lacks the precision, or lm-eval changed a prompt or lost a response.
     """
     started = time.time()
     study.method(method)
+    require_precision("evaluation.precision", study.evaluation.precision)
     checkpoint, out = Path(checkpoint), Path(out)
     origin = _origin(checkpoint)
     identity = _identity(study, seed, checkpoint)

@@ -9,6 +9,7 @@ import torch
 from peft import LoraConfig
 from trl import GRPOConfig
 
+from tampo.precision import require_precision
 from tampo.resources import accumulation_steps
 from tampo.settings import Training
 
@@ -30,8 +31,10 @@ def grpo_config(training: Training, output_dir: Path, seed: int) -> GRPOConfig:
     """Return TRL's configuration of a study's training settings.
 
     Raises:
-        ValueError: the completions of a step do not divide over the processes; names the numbers.
+        ValueError: the completions of a step do not divide over the processes, or the GPU lacks the
+            study's precision; names the numbers.
     """
+    require_precision("training.precision", training.precision)
     share = accumulation_steps(training, accelerate.PartialState().num_processes)
     on_cpu = not torch.cuda.is_available()
     entropy = training.adaptive_entropy
