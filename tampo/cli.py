@@ -58,6 +58,14 @@ def _report(args: argparse.Namespace) -> None:
     report(_study(args), args.results, args.out)
 
 
+def _verify(args: argparse.Namespace) -> int:
+    from tampo.verify import verify
+
+    found = verify(args.results, args.study, args.data_dir)
+    print(found.text())
+    return 1 if found.mismatches else 0
+
+
 def _show(args: argparse.Namespace) -> None:
     from tampo.tables import show
 
@@ -201,6 +209,16 @@ def _parser() -> argparse.ArgumentParser:
         "--prompt-tokens", type=int, default=128, metavar="N", help="length of a prompt"
     )
     plan.add_argument("--format", choices=["markdown", "csv"], default="markdown")
+    verify = add(
+        "verify", _verify, "grade all responses again and recompute what follows from them"
+    )
+    verify.add_argument("results", type=Path, metavar="DIR", help="results of a study")
+    verify.add_argument(
+        "--study", type=Path, metavar="FILE", help="study file (default: the report's copy)"
+    )
+    verify.add_argument(
+        "--data-dir", metavar="DIR", help="read problem sets from canonical JSONL here"
+    )
     add("show", _show, "print a table").add_argument("table", type=Path, metavar="CSV")
     add("schema", _schema, "print the JSON schema of study files")
     policies = add("policies", _policies, "list the temperature policies, or try one out")
@@ -227,7 +245,7 @@ def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     args.words = sys.argv[1:] if argv is None else argv
     try:
-        args.run(args)
+        return args.run(args) or 0
     except StudyError as error:
         return _failed(error, 2)
     except Stopped as error:
@@ -235,7 +253,6 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, FileNotFoundError) as error:
         logging.exception("tampo %s failed", args.command)
         return _failed(error, 1)
-    return 0
 
 
 def _failed(error: Exception, code: int) -> int:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from tampo.aggregate import metric_name
 from tampo.score_arrays import score_arrays
 from tampo.settings import Statistics
 from tampo.statistics import AVERAGE, Interval, score_intervals
@@ -25,7 +24,7 @@ def score_table(
     scores: pd.DataFrame,
     problem_scores: pd.DataFrame,
     methods: list[str],
-    pass_k: list[int],
+    metrics: list[str],
     settings: Statistics,
 ) -> pd.DataFrame:
     """Return a table of the report.
@@ -34,13 +33,13 @@ def score_table(
         scores: `scores.csv` of `tampo.aggregate`; the numbers of the table.
         problem_scores: `problem_scores.csv`; the intervals around them.
         methods: rows, in order.
-        pass_k: one row of each method for each k, in order.
+        metrics: one row of each method for each, in order.
         settings: how intervals are made.
 
     Raises:
         ValueError: a score is missing, or the two score tables do not belong together.
     """
-    rows = [(method, metric_name(k)) for method in methods for k in pass_k]
+    rows = [(method, metric) for method in methods for metric in metrics]
     benchmarks = list(dict.fromkeys(problem_scores["benchmark"]))
     intervals = score_intervals(score_arrays(problem_scores, rows, benchmarks), settings)
     means = scores.groupby(["method", "metric", "benchmark"])["value"].mean()

@@ -35,7 +35,7 @@ def score_tables(shares=SHARES):
 
 @pytest.fixture
 def table():
-    return score_table(*score_tables(), ["two", "one"], [1], SETTINGS)
+    return score_table(*score_tables(), ["two", "one"], ["pass@1"], SETTINGS)
 
 
 def test_columns_and_rows_follow_the_contract(table):
@@ -60,7 +60,7 @@ def test_one_row_for_each_metric_of_a_method():
     scores, problems = score_tables()
     more = [frame.assign(metric="pass@4") for frame in (scores, problems)]
     scores, problems = pd.concat([scores, more[0]]), pd.concat([problems, more[1]])
-    table = score_table(scores, problems, ["one", "two"], [1, 4], SETTINGS)
+    table = score_table(scores, problems, ["one", "two"], ["pass@1", "pass@4"], SETTINGS)
     rows = list(zip(table["method"], table["metric"], strict=True))
     assert rows == [("one", "pass@1"), ("one", "pass@4"), ("two", "pass@1"), ("two", "pass@4")]
 
@@ -69,22 +69,22 @@ def test_score_tables_that_disagree_are_refused():
     scores, problems = score_tables()
     scores.loc[0, "value"] += 0.01
     with pytest.raises(ValueError, match=r"one, pass@1, b: scores\.csv says .* aggregate again"):
-        score_table(scores, problems, ["one", "two"], [1], SETTINGS)
+        score_table(scores, problems, ["one", "two"], ["pass@1"], SETTINGS)
 
 
 def test_a_missing_score_is_named_instead_of_left_out():
     scores, problems = score_tables()
     with pytest.raises(ValueError, match="no problem scores of three, pass@1, b"):
-        score_table(scores, problems, ["one", "three"], [1], SETTINGS)
+        score_table(scores, problems, ["one", "three"], ["pass@1"], SETTINGS)
     gap = problems[~((problems["method"] == "two") & (problems["problem"] == "1"))]
     gap = pd.concat([gap, problems[(problems["method"] == "two") & (problems["seed"] == 1)][1:2]])
     with pytest.raises(ValueError, match="two, pass@1, b: seeds differ in their problems"):
-        score_table(scores, gap, ["two"], [1], SETTINGS)
+        score_table(scores, gap, ["two"], ["pass@1"], SETTINGS)
 
 
 def test_csv_has_two_decimals_and_the_same_bytes(table):
     text = to_csv(table)
-    assert text == to_csv(score_table(*score_tables(), ["two", "one"], [1], SETTINGS))
+    assert text == to_csv(score_table(*score_tables(), ["two", "one"], ["pass@1"], SETTINGS))
     assert text.splitlines()[2].startswith("one,pass@1,68.75,")
     assert text.endswith(",2\n")
 
