@@ -12,6 +12,10 @@ min_version("9.0")
 report: "workflow/report/workflow.rst"
 
 
+# Used with `--sdm apptainer` only; envs/tampo.def builds it.
+container: "envs/tampo.sif"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/model.smk"
 include: "workflow/rules/train.smk"

@@ -66,6 +66,32 @@ def test_every_dependency_is_in_an_environment_of_a_job():
     }
 
 
+def test_the_container_takes_its_pins_from_pyproject():
+    recipe = (ROOT / "envs" / "tampo.def").read_text()
+    assert "==" not in recipe
+    (base,) = [line.split()[1] for line in recipe.splitlines() if line.startswith("From:")]
+    pythons = {
+        line.partition("=")[2]
+        for environment in ENVIRONMENTS.values()
+        for line in environment["dependencies"]
+        if isinstance(line, str) and line.startswith("python=")
+    }
+    assert {base.partition(":")[2].partition("-")[0]} == pythons
+    (line,) = [line.split() for line in recipe.splitlines() if "requirements.py /opt" in line][1:]
+    script, copy, *extras = line[1 : line.index(">")]
+    for source in ("pyproject.toml", "envs/requirements.py"):
+        assert f"    {source} /opt/tampo/{Path(source).name}\n" in recipe
+    assert (script, copy) == ("/opt/tampo/requirements.py", "/opt/tampo/pyproject.toml")
+    command = [sys.executable, "envs/requirements.py", "pyproject.toml", *extras]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert parsed(run.stdout.split("\n")[:-1]) == DEPENDENCIES | EXTRAS["gpu"]
+
+
+def test_the_slurm_plugin_is_tested_in_the_version_that_users_get():
+    for package, requirement in EXTRAS["slurm"].items():
+        assert str(EXTRAS["test"][package]) == str(requirement)
+
+
 @pytest.mark.parametrize("package", [*DEPENDENCIES, *EXTRAS["test"]])
 def test_what_is_installed_is_what_is_pinned(package):
     requirement = (DEPENDENCIES | EXTRAS["test"])[package]
