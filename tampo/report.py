@@ -63,7 +63,14 @@ class References:
         return self.studies / f"{study.name if reproduces else PAPER}.yaml"
 
 
-def report(study: Study, results: Path, out: Path, references: References | None = None) -> None:
+def report(
+    study: Study,
+    results: Path,
+    out: Path,
+    references: References | None = None,
+    *,
+    draw: bool = True,
+) -> None:
     """Write the report of a finished and aggregated study.
 
     Args:
@@ -73,6 +80,8 @@ def report(study: Study, results: Path, out: Path, references: References | None
             transcribed table; `figures/`; `claims.csv`; `report.html`; `study.yaml`;
             `checksums.json`. Files of an earlier report that are not written again are removed.
         references: published numbers and the published experiment.
+        draw: whether figures are drawn. Without, their data alone are written and the page has
+            empty images: what drawing adds is nothing that could be recomputed.
 
     Raises:
         FileNotFoundError: an aggregate table or a run.json is missing.
@@ -87,7 +96,7 @@ def report(study: Study, results: Path, out: Path, references: References | None
         for path in published_tables(references.tables_of(study)):
             write_atomically(out / f"{PREFIX}{path.name}", path.read_text(encoding="utf-8"))
             write_atomically(out / f"{PREFIX}{path.stem}.md", _published_page(path))
-        skipped = write_figures(study, evidence, out / FIGURE_FOLDER)
+        skipped = write_figures(study, evidence, out / FIGURE_FOLDER, draw=draw)
         claims = claims_table(study, evidence)
         write_atomically(out / CLAIMS, claims.to_csv(index=False, lineterminator="\n"))
         experiment = references.experiment_of(study)
@@ -99,7 +108,7 @@ def report(study: Study, results: Path, out: Path, references: References | None
             tables=tables,
             figures={name: kind for name, kind in FIGURES.items() if name not in skipped},
             skipped={FIGURES[name].title: reason for name, reason in skipped.items()},
-            figure_folder=out / FIGURE_FOLDER,
+            figure_folder=out / FIGURE_FOLDER if draw else None,
             samples=choose_samples(study, results),
             departures=departures(study, experiment),
             rulings=rulings(experiment),

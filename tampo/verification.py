@@ -12,7 +12,7 @@ from pathlib import Path
 
 MOST_LINES = 20
 """Differing lines of one file that are named one by one; the rest are counted."""
-IMAGES = re.compile(r"data:image/svg\+xml;base64,[A-Za-z0-9+/=]+")
+IMAGES = re.compile(r"data:image/svg\+xml;base64,[A-Za-z0-9+/=]*")
 RELATIVE, ABSOLUTE = 1e-9, 1e-12
 """How far numbers of full precision may differ between processors."""
 

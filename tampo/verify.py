@@ -208,7 +208,7 @@ def _check_derived(
             (again / stage).symlink_to((results / stage).resolve())
         try:
             aggregate(study, again, again / AGGREGATE)
-            report(study, again, again / "report", references)
+            report(study, again, again / "report", references, draw=False)
         except (ValueError, KeyError, FileNotFoundError) as error:
             text = str(error).replace(str(again), str(results))
             found.fail(results, None, f"cannot be aggregated and reported again: {text}")

@@ -100,7 +100,8 @@ def test_published_numbers_stand_beside_ours_and_not_in_our_csv(results, tmp_pat
     studies.mkdir()
     shutil.copy(results / "report" / "study.yaml", studies / f"{STUDY.name}.yaml")
     before = (results / "report" / "table1.csv").read_bytes()
-    report(STUDY, results, results / "report", References(published, studies))
+    references = References(published, studies)
+    report(STUDY, results, results / "report", references, draw=False)
     assert (results / "report" / "table1.csv").read_bytes() == before
     assert (results / "report" / "published_table1.csv").read_text() == numbers
     assert "Nothing here was" in (results / "report" / "published_table1.md").read_text()
@@ -165,7 +166,7 @@ def test_irregular_runs_are_named(results):
     run["problems_left_out"]["ids"] = ["a", "b"]
     run["source"]["dirty"] = True
     path.write_text(json.dumps(run))
-    report(STUDY, results, results / "report")
+    report(STUDY, results, results / "report", draw=False)
     text = section(results, "failures")
     assert "train/tampo/seed1: 2 training problems left out (prompt too long)." in text
     assert "train/tampo/seed1: interrupted and resumed from step 3." in text
@@ -188,6 +189,6 @@ def test_a_missing_score_table_is_named(results):
 def test_files_of_an_earlier_report_do_not_survive(results):
     fewer = STUDY.model_copy(update={"tables": STUDY.tables[:1]})
     (results / "report" / "notes.txt").write_text("not the report's")
-    report(fewer, results, results / "report")
+    report(fewer, results, results / "report", draw=False)
     assert not (results / "report" / "table2.csv").exists()
     assert (results / "report" / "notes.txt").exists()

@@ -104,7 +104,7 @@ def test_a_changed_score_is_found_in_its_line(results, signed):
 @pytest.mark.parametrize("signed", [False, True], ids=["plain", "signed"])
 def test_changed_data_of_a_figure_are_found_in_their_line(results, signed):
     path = results / "report" / "figures" / "cost_accuracy.csv"
-    table = pd.read_csv(path, float_precision="round_trip")
+    table = pd.read_csv(path)
     column = table.select_dtypes("number").columns[0]
     table[column] = table[column].astype(float)
     table.loc[1, column] += 1.0

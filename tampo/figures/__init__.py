@@ -121,8 +121,10 @@ FIGURES: dict[str, FigureKind] = {
 """Every figure by the stem of its files, in the order of the report."""
 
 
-def write_figures(study: Study, evidence: Evidence, folder: Path) -> dict[str, str]:
-    """Write every figure that the study has evidence for.
+def write_figures(
+    study: Study, evidence: Evidence, folder: Path, *, draw: bool = True
+) -> dict[str, str]:
+    """Write every figure that the study has evidence for; without `draw` its data alone.
 
     Returns:
         `{name: reason}` of the figures that were not drawn; files of theirs from an earlier run are
@@ -137,7 +139,10 @@ def write_figures(study: Study, evidence: Evidence, folder: Path) -> dict[str, s
             for suffix in ("svg", "png", "csv"):
                 (folder / f"{name}.{suffix}").unlink(missing_ok=True)
         else:
-            save(kind.draw(data), data, folder, name)
+            if draw:
+                save(kind.draw(data), data, folder, name)
+            else:
+                save_data(data, folder, name)
     return skipped
 
 
@@ -153,6 +158,11 @@ def save(figure: Figure, data: pd.DataFrame, folder: Path, name: str) -> None:
     for suffix, metadata in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
         with written_whole(folder / f"{name}.{suffix}") as temporary:
             figure.savefig(temporary, format=suffix, metadata=metadata)
+    save_data(data, folder, name)
+
+
+def save_data(data: pd.DataFrame, folder: Path, name: str) -> None:
+    """Write `{name}.csv`, the numbers of a figure in full precision."""
     write_atomically(folder / f"{name}.csv", data.to_csv(index=False, lineterminator="\n"))
 
 

@@ -52,8 +52,8 @@ class Contents:
     """The figures that were drawn, by name."""
     skipped: dict[str, str]
     """Why each other figure, by title, was not drawn."""
-    figure_folder: Path
-    """Holds `{name}.svg` of every figure."""
+    figure_folder: Path | None
+    """Holds `{name}.svg` of every figure; None leaves the images empty."""
     samples: SampleChoice
     departures: pd.DataFrame
     rulings: pd.DataFrame
@@ -91,7 +91,7 @@ def _values(contents: Contents) -> dict:
                 "name": name,
                 "title": kind.title,
                 "caption": kind.caption,
-                "source": sections.data_uri(contents.figure_folder / f"{name}.svg"),
+                "source": sections.image(contents.figure_folder, name),
             }
             for name, kind in contents.figures.items()
         ],

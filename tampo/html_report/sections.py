@@ -137,12 +137,13 @@ def score_cells(
     return rows
 
 
-def data_uri(svg: Path) -> str:
-    """Return an SVG file as the source of an image.
+def image(folder: Path | None, name: str) -> str:
+    """Return the SVG file of a figure as the source of an image; empty without a folder.
 
     Two figures in one document would share ids; as images they cannot get into each other's way.
     """
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.read_bytes()).decode()
+    content = (folder / f"{name}.svg").read_bytes() if folder else b""
+    return "data:image/svg+xml;base64," + base64.b64encode(content).decode()
 
 
 def run_rows(records: list[RunRecord]) -> pd.DataFrame:
