@@ -29,6 +29,7 @@ from trl.trainer import grpo_trainer
 
 from tampo import sampling
 from tampo.artefacts import write_json
+from tampo.backends.vllm_rollouts import SeededRequests
 from tampo.kernels.lm_head import add_tempered_lm_head
 from tampo.policy import TemperaturePolicy
 from tampo.rollout_batch import GAP_TOLERANCE, GatheredRollout, RolloutBatch
@@ -77,6 +78,8 @@ class TemperatureGRPOTrainer(GRPOTrainer):
     ) -> None:
         with _tempered_heads():
             super().__init__(**kwargs)
+        if self.use_vllm:
+            self.vllm_generation.llm = SeededRequests(self.vllm_generation.llm)
         # Steps are reported in `log`, one readable line each.
         self.remove_callback(PrinterCallback)
         self.policy = policy
@@ -143,15 +146,19 @@ class TemperatureGRPOTrainer(GRPOTrainer):
     ) -> tuple[list[list[int]], list[list[float]] | None]:
         started = time.perf_counter()
         if self.use_vllm:
+            self.vllm_generation.llm.seeds = self._seeds()
             result = super()._generate_single_turn(prompt_ids, *args, **kwargs)
         else:
             result = self._sample(prompt_ids)
         self._seconds["generate"] += time.perf_counter() - started
         return result
 
-    def _sample(self, prompt_ids: list[list[int]]) -> tuple[list[list[int]], list[list[float]]]:
+    def _seeds(self) -> list[int]:
+        """Return the seed of each local trajectory: a function of base seed, step and row alone."""
         batch = self._batch
-        seeds = [derive(self._base_seed, "rollout", batch.step, row) for row in batch.rows]
+        return [derive(self._base_seed, "rollout", batch.step, row) for row in batch.rows]
+
+    def _sample(self, prompt_ids: list[list[int]]) -> tuple[list[list[int]], list[list[float]]]:
         with (
             unwrap_model_for_generation(
                 self.model_wrapped,
@@ -167,8 +174,8 @@ class TemperatureGRPOTrainer(GRPOTrainer):
                 model,
                 prompt_ids,
                 max_new_tokens=self.max_completion_length,
-                temperatures=torch.tensor(batch.temperatures),
-                uniforms=sampling.uniforms(seeds, self.max_completion_length),
+                temperatures=torch.tensor(self._batch.temperatures),
+                uniforms=sampling.uniforms(self._seeds(), self.max_completion_length),
                 eos_token_ids=self.eos_token_ids,
                 pad_token_id=self._tokenizer.pad_token_id,
             )
