@@ -14,12 +14,16 @@ README = (ROOT / "README.md").read_text()
 DOCUMENTS = {
     "README.md": README,
     "docs/workflow.md": (ROOT / "docs" / "workflow.md").read_text(),
+    "docs/cluster.md": (ROOT / "docs" / "cluster.md").read_text(),
     "results/README.md": (ROOT / "results" / "README.md").read_text(),
 }
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 COMMANDS = [line.partition(" #")[0].strip() for block in BLOCKS for line in block.splitlines()]
 TARGETS = set(re.findall(r"^(\w+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
-MADE = ("results/table1.csv", "results/tiny", "results/{", "logs/{", "workflow/studies/NAME.yaml")
+MADE = (
+    *("results/table1.csv", "results/tiny", "results/paper", "results/{", "logs/{"),
+    *("workflow/studies/NAME.yaml", "envs/tampo.sif", ".snakemake/slurm_logs"),
+)
 """Paths that a run makes, or that stand for a name."""
 
 
