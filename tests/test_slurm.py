@@ -4,6 +4,7 @@ Needs `sbatch` and a cluster that answers; a single node will do. Without one th
 and say so. The planning test needs neither.
 """
 
+import itertools
 import json
 import os
 import re
@@ -55,15 +56,17 @@ def job_of(rule, *wildcards):
 
 def training_process(project, method, seed):
     """Return the training process of a run in `project`."""
-    wanted = [b"train", b"--method", method.encode(), b"--seed", str(seed).encode()]
+    wanted = {"--method": method, "--seed": str(seed)}
     for path in Path("/proc").glob("[0-9]*"):
         try:
-            words = path.joinpath("cmdline").read_bytes().split(b"\0")
+            words = path.joinpath("cmdline").read_bytes().decode().split("\0")
             here = path.joinpath("cwd").resolve() == project.resolve()
         except OSError:
             continue
-        if here and words[1:3] == [b"-m", b"tampo"] and set(wanted) <= set(words):
-            return int(path.name)
+        if here and words[1:4] == ["-m", "tampo", "train"]:
+            options = dict(itertools.pairwise(words))
+            if {name: options.get(name) for name in wanted} == wanted:
+                return int(path.name)
     return None
 
 
