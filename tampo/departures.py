@@ -69,7 +69,10 @@ def rulings(published: Path) -> pd.DataFrame:
         {"key": key, "note": note}
         for key, (tag, note) in tags.items()
         # One comment above a key speaks for everything below it.
-        if tag == "R" and tags.get(key.rpartition(".")[0]) != (tag, note)
+        if tag == "R"
+        and key not in SPEED_ONLY
+        and key.partition(".")[0] in COMPARED
+        and tags.get(key.rpartition(".")[0]) != (tag, note)
     ]
     return pd.DataFrame(rows, columns=["key", "note"])
 
@@ -78,7 +81,7 @@ def source_tags(path: Path) -> dict[str, tuple[str, str]]:
     """Return `{dotted key: (tag, note)}` of every tagged value of a study file.
 
     A tag stands in a comment at the end of the key's line, or in the comment lines right above the
-    key or right below it, before its first entry.
+    key or, indented, right below it, before its first entry.
     """
     text = path.read_text(encoding="utf-8")
     lines = text.splitlines()
@@ -90,13 +93,18 @@ def source_tags(path: Path) -> dict[str, tuple[str, str]]:
             while above >= 0 and lines[above].lstrip().startswith("#"):
                 block.insert(0, _comment(lines[above]))
                 above -= 1
-            while below < len(lines) and lines[below].lstrip().startswith("#"):
+            inside = " " * (_indentation(lines[line]) + 1)
+            while below < len(lines) and re.match(inside + r"\s*#", lines[below]):
                 block.append(_comment(lines[below]))
                 below += 1
         found = TAG.search("# " + " ".join(block))
         if found:
-            tags[key] = (found[1], found[2].strip())
+            tags[key] = (found[1], found[2].strip(" ;"))
     return tags
+
+
+def _indentation(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def _comment(line: str) -> str:

@@ -104,6 +104,7 @@ def report(
             study=study,
             records=records,
             scores=evidence.scores,
+            steps=evidence.steps,
             claims=claims,
             tables=tables,
             figures={name: kind for name, kind in FIGURES.items() if name not in skipped},

@@ -9,6 +9,7 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
+from tampo.departures import SOURCES
 from tampo.figures import FigureKind
 from tampo.html_report import sections
 from tampo.html_report.samples import MOST_CHARACTERS, SampleChoice
@@ -44,6 +45,8 @@ class Contents:
     records: list[RunRecord]
     scores: pd.DataFrame
     """`scores.csv`."""
+    steps: pd.DataFrame
+    """`steps.csv`."""
     claims: pd.DataFrame
     """Rows of `tampo.claims.claims_table`."""
     tables: list[tuple[Table, pd.DataFrame, Marks]]
@@ -76,6 +79,7 @@ def render(contents: Contents) -> str:
 
 def _values(contents: Contents) -> dict:
     study, records = contents.study, contents.records
+    planned, plan_note = sections.against_plan(study, records, contents.steps)
     return {
         "study": study,
         "css": _source("report.css"),
@@ -100,11 +104,14 @@ def _values(contents: Contents) -> dict:
         "samples_total": contents.samples.total,
         "most_characters": MOST_CHARACTERS,
         "cost": sections.grid(cost_by_method(study, contents.scores)),
+        "planned": sections.grid(planned),
+        "plan_note": plan_note,
         "outcomes": sections.grid(outcome_counts(study, contents.scores)),
         "irregularities": irregularities(records),
         "departures": sections.grid(contents.departures),
         "rulings": sections.grid(contents.rulings),
         "departures_note": contents.departures_note,
+        "source_tags": ", ".join(f"{tag}: {meaning}" for tag, meaning in SOURCES.items()),
         "environments": environments(records),
         "model": sections.grid(sections.model_rows(study, records)),
         "data": sections.grid(data_sources(records)),
@@ -130,7 +137,7 @@ def _table(table: Table, text: pd.DataFrame, marks: Marks) -> dict:
     return {
         "name": table.name,
         "title": f"{_numbered(table.name)}: {table.title}",
-        "caption": f"report/{table.name}.csv has the same numbers with two decimals",
+        "caption": f"{table.name}.csv, .md and .tex hold the same numbers",
         "columns": list(text.columns),
         "rows": sections.score_cells(text, marks),
     }

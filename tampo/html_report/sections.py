@@ -11,10 +11,12 @@ from typing import Any
 import pandas as pd
 
 from tampo.claims import VERDICTS
+from tampo.plan.hardware import GPUS
+from tampo.plan.measured import measured_against_planned
 from tampo.published import PREFIX
 from tampo.run_records import RunRecord, hours
 from tampo.settings import HubModel, PackageModel
-from tampo.study import Study
+from tampo.study import Study, StudyError
 
 SHORT = 12
 """Characters of a checksum that a table shows."""
@@ -64,8 +66,13 @@ def facts(study: Study, records: list[RunRecord]) -> list[tuple[str, str]]:
             f"{duration(hours(records))} in {len(records)} runs, "
             f"{duration(hours(records, 'cpu'))} of processor time",
         ),
-        ("Runs started", f"{started[0]} to {started[-1]}"),
+        ("Runs started", f"{_moment(started[0])} to {_moment(started[-1])}"),
     ]
+
+
+def _moment(iso: str) -> str:
+    """Return a time of run.json, which is in UTC, for people."""
+    return f"{iso[:10]} {iso[11:16]} UTC"
 
 
 def _benchmarks(study: Study) -> str:
@@ -151,7 +158,7 @@ def run_rows(records: list[RunRecord]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "run": str(record.path.parent),
-            "started": record.content["started"],
+            "started": _moment(record.content["started"]),
             "wall s": float(record.content["seconds"]["wall"]),
             "CPU s": float(record.content["seconds"]["cpu"]),
             "peak MiB": record.content["peak_memory_mib"],
@@ -174,3 +181,29 @@ def model_rows(study: Study, records: list[RunRecord]) -> pd.DataFrame:
     rows = [*source.items(), ("parameters", record.content["parameters"])]
     rows += [(name, digest) for name, digest in files.items() if name.endswith(".safetensors")]
     return pd.DataFrame(rows, columns=["what", "value"])
+
+
+def against_plan(
+    study: Study, records: list[RunRecord], steps: pd.DataFrame
+) -> tuple[pd.DataFrame, str]:
+    """Return what training took beside what was planned, without empty columns, and a sentence on it.
+
+    Seconds are planned for GPUs only, and only for a base model of known shape.
+    """
+    trained = [record for record in records if record.stage == "train"]
+    names = {name for record in trained for name in record.content["hardware"].get("gpus") or []}
+    # "V100-32" is listed for planning, "Tesla V100-SXM2-32GB" is what a driver says.
+    known = [gpu for gpu in GPUS.values() for name in names if gpu.name.partition("-")[0] in name]
+    gpu = known[0] if len(names) == 1 and known else None
+    try:
+        table = measured_against_planned(study, steps, gpu)
+    except StudyError as error:
+        return pd.DataFrame(), f"Nothing is set beside a plan: {error}."
+    where = (
+        f"Seconds are planned for {gpu.name}."
+        if gpu
+        else "Seconds are planned for known GPUs only."
+    )
+    return table.dropna(axis=1, how="all"), (
+        f"What training took, beside what `plan` assumes before anything is measured. {where}"
+    )
