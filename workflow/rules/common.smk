@@ -5,7 +5,7 @@ import re
 import shlex
 import signal
 import sys
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -53,17 +53,26 @@ def settings_of(stage):
 
     There is one parameter for each setting, so that the reason of a rerun names what changed.
     """
-    example = STUDY.trained_methods[0] if STUDY.trained_methods else None
-    names = settings_by_name(stage, example) if stage != "train" or example else {}
+    methods = STUDY.trained_methods if stage == "train" else [None]
+    slices = [settings_by_name(stage, method) for method in methods]
     return {
-        re.sub(r"\W", "_", name): partial(setting, stage=stage, name=name)
-        for name in names
+        re.sub(r"\W", "_", name): setting(stage, name, {each[name] for each in slices})
+        for name in (slices[0] if slices else {})
     }
 
 
-def setting(wildcards, stage, name):
-    """Return one setting of a job as `name=value`."""
-    return f"{name}={settings_by_name(stage, wildcards.get('method'))[name]}"
+def setting(stage, name, values):
+    """Return one setting of a stage's jobs as `name=value`, or the function that tells it.
+
+    Snakemake evaluates a function many times for each job, so only what differs is one.
+    """
+    text = f"{name}={min(values)}"
+    # Snakemake takes a word in braces for a wildcard.
+    if len(values) == 1 and not re.search(r"\{\s*\w", text):
+        return text
+    return (
+        lambda wildcards: f"{name}={settings_by_name(stage, wildcards.get('method'))[name]}"
+    )
 
 
 @cache
