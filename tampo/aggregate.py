@@ -10,6 +10,7 @@ precision:
     at_limit                  share of the n responses cut off by the length limit, whatever their
                               outcome (`truncated` are those of them without an answer)
     tokens                    mean tokens a response, over n responses
+    pass@k@B ... tokens@B     the same at each shorter budget B of the study, from the same responses
     rollout_tokens ... seconds     what training and evaluation cost, under the benchmark names
                               `training` and `evaluation`
 
@@ -32,7 +33,7 @@ from tampo.catalogue import CATALOGUE
 from tampo.cost import evaluation_cost, training_cost
 from tampo.grading import OUTCOMES
 from tampo.metrics import pass_at_k
-from tampo.settings import Benchmark
+from tampo.settings import Benchmark, Evaluation
 from tampo.study import Study
 from tampo.training_tables import write_training_tables
 
@@ -60,10 +61,37 @@ class ProblemSamples:
         """Number of correct responses c."""
         return self.outcomes.count("correct")
 
+    def within(self, budget: int | None) -> ProblemSamples:
+        """Return the same responses under a limit of `budget` tokens, below the one they had.
 
-def metric_name(k: int) -> str:
-    """Return the name of the metric Pass@k as it stands in every table."""
-    return f"pass@{k}"
+        A shorter response is the same under both limits, because tokens are sampled one after the
+        other. A longer one is truncated: what it may have boxed by then is not known and not credited.
+        """
+        if budget is None:
+            return self
+        longer = [tokens > budget for tokens in self.tokens]
+        outcomes = zip(self.outcomes, longer, strict=True)
+        return ProblemSamples(
+            self.problem,
+            tuple("truncated" if cut else outcome for outcome, cut in outcomes),
+            tuple(min(tokens, budget) for tokens in self.tokens),
+            sum(longer),
+        )
+
+
+def metric_name(k: int, budget: int | None = None) -> str:
+    """Return the name of the metric Pass@k, at a shorter budget if given, as tables have it."""
+    return at_budget(f"pass@{k}", budget)
+
+
+def pass_metrics(evaluation: Evaluation) -> list[str]:
+    """Return every Pass@k of a study: at the limit it sampled with, then at its shorter budgets."""
+    return [metric_name(k, b) for b in (None, *evaluation.budgets) for k in evaluation.pass_k]
+
+
+def at_budget(metric: str, budget: int | None) -> str:
+    """Return the name of a metric at a shorter budget, `pass@1@6144`; None is no other budget."""
+    return metric if budget is None else f"{metric}@{budget}"
 
 
 def run_folder(results: Path, method: str, seed: int) -> Path:
@@ -234,8 +262,15 @@ def score_tables(study: Study, results: Path) -> tuple[pd.DataFrame, pd.DataFram
     for (method, seed), run in read_runs(study, results).items():
         for benchmark, problems in run.items():
             key = {"method": method, "seed": seed, "benchmark": benchmark}
-            scores += [key | row for row in score_rows(problems, pass_k)]
-            problem_scores += [key | row for row in problem_rows(problems, pass_k)]
+            for budget in (None, *study.evaluation.budgets):
+                cut = [problem.within(budget) for problem in problems]
+                for table, rows in (
+                    (scores, score_rows(cut, pass_k)),
+                    (problem_scores, problem_rows(cut, pass_k)),
+                ):
+                    table += [
+                        key | row | {"metric": at_budget(row["metric"], budget)} for row in rows
+                    ]
     return (
         pd.DataFrame(scores, columns=SCORE_COLUMNS),
         pd.DataFrame(problem_scores, columns=PROBLEM_COLUMNS),

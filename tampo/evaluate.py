@@ -133,7 +133,7 @@ def _identity(study: Study, seed: int, checkpoint: Path) -> dict[str, Any]:
     """Return all that decides a response beside its benchmark: settings, weights and software."""
     files = {name: digest for name, digest in checksums(checkpoint).items() if name != "run.json"}
     settings = study.evaluation.model_dump(mode="json")
-    del settings["pass_k"]
+    del settings["pass_k"], settings["budgets"]
     return {
         "seed": seed,
         "checkpoint": hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest(),

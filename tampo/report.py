@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from tampo.aggregate import metric_name, run_folder
+from tampo.aggregate import pass_metrics, run_folder
 from tampo.artefacts import checksums, sha256_of, write_atomically, write_json
 from tampo.claims import Evidence, claims_table
 from tampo.departures import SOURCES, departures, rulings
@@ -156,7 +156,7 @@ def _table(
         evidence.scores,
         evidence.problem_scores,
         table.methods,
-        [metric_name(k) for k in study.evaluation.pass_k],
+        pass_metrics(study.evaluation),
         study.statistics,
     )
     marked = marks(numbers, evidence.problem_scores, study.statistics)

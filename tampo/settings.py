@@ -289,6 +289,9 @@ class Evaluation(Closed):
     """Nucleus filter on tokens at evaluation [O]."""
     max_tokens: Count = 6144
     """Longest response; the paper's budget is not known, its training limit is 6k [R]."""
+    budgets: list[Count] = []
+    """Shorter limits, ascending, that the same responses are scored at as well: one that is longer
+    counts as truncated. Exact but for answers boxed before such a cut, which are not credited."""
     pass_k: list[Count] = Field(default=[1, 8], min_length=1)
     """k of the Pass@k reported [P]."""
     problems_per_batch: Count = 1
@@ -298,6 +301,15 @@ class Evaluation(Closed):
     """Compute precision of the model under evaluation."""
     cpu_threads: Count = 1
     """CPU threads of one evaluation."""
+
+    @model_validator(mode="after")
+    def _budgets_are_shorter(self) -> Evaluation:
+        if sorted({*self.budgets, self.max_tokens}) != [*self.budgets, self.max_tokens]:
+            raise ValueError(
+                f"budgets {self.budgets} must ascend without repeats and stay below "
+                f"max_tokens = {self.max_tokens}"
+            )
+        return self
 
 
 class Statistics(Closed):

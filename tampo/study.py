@@ -229,12 +229,15 @@ class Study(Closed):
             parts |= {
                 "prompt": self.prompt,
                 "benchmarks": self.benchmarks,
-                # Pass@k is computed from the stored samples again when they are aggregated.
-                "evaluation": self.evaluation.model_dump(mode="json", exclude={"pass_k"}),
+                # Aggregation scores the stored samples again, for each k and each budget.
+                "evaluation": self.evaluation.model_dump(
+                    mode="json", exclude={"pass_k", "budgets"}
+                ),
             }
         elif stage == "aggregate":
             parts = {"methods": [m.name for m in self.methods], "pass_k": self.evaluation.pass_k}
             parts |= {"seeds": self.seeds, "benchmarks": [b.name for b in self.benchmarks]}
+            parts |= {"budgets": self.evaluation.budgets}
         elif stage == "report":
             parts = {"tables": self.tables, "statistics": self.statistics, "title": self.name}
             parts |= {"description": self.description}
