@@ -142,7 +142,7 @@ def _plan(args: argparse.Namespace) -> None:
         raise StudyError(f"--gpu: unknown {args.gpu!r}; known: {', '.join(GPUS)}")
     named = Path(args.study)
     file = named if named.suffix else Path("workflow", "studies", f"{named}.yaml")
-    assumed = Assumptions(args.completion_share, args.prompt_tokens)
+    assumed = Assumptions(args.completion_share, args.response_share, args.prompt_tokens)
     study = load_study(file)
     layout = Layout.of(study, GPUS[args.gpu], args.gpus, args.engine)
     print(render(plan(study, layout, assumed), args.format), end="")
@@ -203,7 +203,13 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         default=0.5,
         metavar="X",
-        help="mean over largest length of a response (default: 0.5)",
+        help="mean over largest length of a rollout (default: 0.5)",
+    )
+    plan.add_argument(
+        "--response-share",
+        type=float,
+        metavar="X",
+        help="the same at evaluation (default: as above)",
     )
     plan.add_argument(
         "--prompt-tokens", type=int, default=128, metavar="N", help="length of a prompt"

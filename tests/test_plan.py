@@ -99,7 +99,8 @@ def test_decoding_reads_weights_every_step_and_caches_as_they_grow():
     assert halves == seconds / 2
 
 
-def test_responses_that_do_not_fit_at_once_read_the_weights_again():
+def test_responses_that_do_not_fit_at_once_read_the_weights_for_longer():
+    """One place for two responses of 3 tokens: 6 steps and not 3."""
     batch = Responses(count=2, prompt=2, mean=3, largest=3)
     fast = Gpu("fast", 1, bandwidth=1.0, half_flops=math.inf, single_flops=math.inf)
     once, twice = (generation_seconds(SMALL, fast, batch, "fp32", n, WHOLE) for n in (2, 1))
@@ -218,6 +219,13 @@ def test_a_limit_is_planned_in_whole_batches_as_it_is_sampled():
     benchmarks = [{"name": "sums", "samples": 2, "limit": 3}]
     tokens = plan(micro_study(benchmarks=benchmarks), layout()).table.set_index("stage")["tokens"]
     assert tokens["evaluate"].iloc[0] == 2 * 4 * 2 * 6
+
+
+def test_evaluation_may_have_a_mean_length_of_its_own():
+    both, own = (plan(micro_study(), layout(), Assumptions(0.5, s)).table for s in (None, 0.25))
+    tokens = [table.groupby("stage")["tokens"].sum() for table in (both, own)]
+    assert tokens[1]["evaluate"] == tokens[0]["evaluate"] / 2
+    assert tokens[1]["train"] == tokens[0]["train"]
 
 
 def test_a_methods_own_training_is_planned_for_it():

@@ -34,7 +34,9 @@ class Assumptions:
     """What the study does not say. None of it was fitted to a published duration."""
 
     completion_share: float = 0.5
-    """Mean over largest length of a response [R]: the main unknown, known after some steps."""
+    """Mean over largest length of a rollout [R]: the main unknown, known after some steps."""
+    response_share: float | None = None
+    """The same of a response under evaluation, whose limit may be another; None for the same share."""
     prompt_tokens: int = 128
     """Tokens of a prompt with its template [R], or the study's limit where that is lower."""
     utilisation: float = 0.3
@@ -44,9 +46,14 @@ class Assumptions:
     """Achieved over peak memory bandwidth while decoding [R]."""
 
     def __post_init__(self) -> None:
-        for name in ("completion_share", "utilisation", "bandwidth_share"):
-            if not 0 < getattr(self, name) <= 1:
+        for name in ("completion_share", "response_share", "utilisation", "bandwidth_share"):
+            if getattr(self, name) is not None and not 0 < getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, allowed: above 0, at most 1")
+
+    @property
+    def evaluation_share(self) -> float:
+        """Mean over largest length of a response under evaluation."""
+        return self.completion_share if self.response_share is None else self.response_share
 
 
 @dataclass(frozen=True)
@@ -93,13 +100,13 @@ def generation_seconds(
     longer of that and of its operations. Prompts are processed once for each response.
 
     Args:
-        simultaneous: responses that are sampled at a time; the rest waits for its turn.
+        simultaneous: responses that are sampled at a time; another starts when one ends.
     """
     if simultaneous < 1:
         return math.inf
     size, context = BYTES[precision], batch.prompt + batch.mean / 2
-    turns = math.ceil(batch.count / simultaneous)
-    read = size * shape.multiplied * batch.largest * turns
+    steps = max(batch.largest, batch.count * batch.mean / simultaneous)
+    read = size * shape.multiplied * steps
     read += size * shape.kv_elements * batch.count * batch.mean * context
     rate = assumed.utilisation * gpu.peak(precision)
     decode = forward_flops(shape, batch.count * batch.mean, context) / rate

@@ -94,7 +94,9 @@ def _by_length(planned: StudyPlan) -> pd.DataFrame:
     lines = []
     for share in sorted({*SHARES, planned.assumed.completion_share}):
         other = plan(
-            planned.study, planned.layout, replace(planned.assumed, completion_share=share)
+            planned.study,
+            planned.layout,
+            replace(planned.assumed, completion_share=share, response_share=None),
         )
         by_stage = other.table.groupby("stage")["gpu_hours"].sum()
         stages = {

@@ -137,7 +137,7 @@ def _evaluation_batch(study: Study, benchmark: Benchmark, assumed: Assumptions) 
     return Responses(
         count=problems * benchmark.samples,
         prompt=min(assumed.prompt_tokens, study.training.max_prompt_tokens),
-        mean=assumed.completion_share * evaluation.max_tokens,
+        mean=assumed.evaluation_share * evaluation.max_tokens,
         largest=evaluation.max_tokens,
     )
 
