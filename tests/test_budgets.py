@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from studies import micro_study, write_training_run
 
 from tampo.aggregate import ProblemSamples, aggregate, pass_metrics, run_folder, score_rows
-from tampo.settings import Evaluation
+from tampo.settings import Evaluation, Statistics
+from tampo.tables import score_table
 
 METHODS = ("base", "cold", "tampo")
 TOKENS_AND_OUTCOMES = [(4, "correct"), (8, "correct"), (9, "wrong"), (12, "truncated")]
@@ -113,3 +114,14 @@ def test_budgets_run_nothing_again_but_aggregation():
     slices = ("model", "evaluate", "report", "aggregate")
     before, after = ({name: study(b).slice(name) for name in slices} for b in ([], [4]))
     assert {name for name in slices if before[name] != after[name]} == {"aggregate"}
+
+
+def test_a_table_has_a_row_for_each_budget(results, tmp_path):
+    aggregate(study([8]), results, tmp_path / "out")
+    scores, problems = (
+        pd.read_csv(tmp_path / "out" / f"{name}.csv") for name in ("scores", "problem_scores")
+    )
+    metrics = pass_metrics(study([8]).evaluation)
+    table = score_table(scores, problems, ["tampo"], metrics, Statistics(resamples=100))
+    assert list(table["metric"]) == ["pass@1", "pass@2", "pass@1@8", "pass@2@8"]
+    assert list(table["average"]) == pytest.approx([50, 100 * 5 / 6, 50, 100 * 5 / 6])
