@@ -33,6 +33,18 @@ def test_a_limit_cuts_common_outcomes_and_keeps_rare_ones(results):
     assert choice == choose_samples(STUDY, results, most=20)
 
 
+def test_first_samples_of_all_seeds_come_before_second_ones(results):
+    choice = choose_samples(STUDY, results, most=48)
+    tampo = [
+        (r["sample"], choice.problems[r["problem"]]["id"], r["seed"])
+        for r in choice.responses
+        if r["method"] == "tampo" and choice.problems[r["problem"]]["benchmark"] == "sums"
+    ]
+    problems = list(dict.fromkeys(problem for _, problem, _ in tampo))
+    everything = [(s, p, seed) for s in (0, 1) for p in problems for seed in STUDY.seeds]
+    assert 2 < len(tampo) < 16 and tampo == everything[: len(tampo)]
+
+
 def test_long_responses_keep_their_beginning_and_end(results):
     choice = choose_samples(STUDY, results, characters=30)
     (text, cut), *_ = [(r["response"], r["cut"]) for r in choice.responses if r["cut"]]

@@ -1,13 +1,14 @@
 """The stored responses that the report shows: a bounded choice, the same every time.
 
 A study may hold millions of responses and a page may not. Responses are sorted into groups of one
-benchmark, method and outcome, in the order of the files, and dealt out one from each group in turn
-until the limit is reached: rare outcomes are all there, common ones are cut, and the page says how
-many there are of each.
+benchmark, method and outcome and dealt out one from each group in turn until the limit is reached:
+rare outcomes are all there, common ones are cut, and the page says how many there are of each. A group
+gives the first samples of its problems before second ones, from all seeds.
 """
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ class SampleChoice:
     """Responses for the explorer, ready for JSON."""
 
     problems: list[dict[str, Any]]
-    """benchmark, id, prompt, answer of every problem that a chosen response belongs to."""
+    """benchmark, index, id, prompt, answer of every problem that a chosen response belongs to."""
     responses: list[dict[str, Any]]
     """problem (index into `problems`), method, seed, sample, outcome, finish, tokens, extracted,
     response, cut (characters left out)."""
@@ -68,16 +69,26 @@ def choose_samples(
     groups = sorted(sizes, key=lambda key: _order(study, key))
     quota = _deal([sizes[group] for group in groups], most)
     shares = dict(zip(groups, quota, strict=True))
-    left = dict(shares)
+    chosen: dict[tuple[str, str, str], list[tuple]] = {group: [] for group in groups}
+    for key, problem, response in _responses(study, results):
+        rank = (response["sample"], problem["index"], study.seeds.index(response["seed"]))
+        # The last of those chosen so far is on top of the heap, and gives way.
+        entry = (*(-place for place in rank), problem, response)
+        if len(chosen[key]) < shares[key]:
+            heapq.heappush(chosen[key], entry)
+        elif shares[key]:
+            heapq.heappushpop(chosen[key], entry)
     problems: dict[tuple[str, str], dict[str, Any]] = {}
     responses = []
-    for key, problem, response in _responses(study, results):
-        if left[key] == 0:
-            continue
-        left[key] -= 1
-        problems.setdefault((problem["benchmark"], problem["id"]), problem)
-        responses.append(response | _shortened(response["response"], characters))
-    ordered = sorted(problems.values(), key=lambda p: _benchmark_order(study, p["benchmark"]))
+    for group in groups:
+        for *_, problem, response in sorted(
+            chosen[group], key=lambda entry: entry[:3], reverse=True
+        ):
+            problems.setdefault((problem["benchmark"], problem["id"]), problem)
+            responses.append(response | _shortened(response["response"], characters))
+    ordered = sorted(
+        problems.values(), key=lambda p: (_benchmark_order(study, p["benchmark"]), p["index"])
+    )
     index = {(problem["benchmark"], problem["id"]): i for i, problem in enumerate(ordered)}
     for response in responses:
         response["problem"] = index[response.pop("benchmark"), response.pop("id")]
@@ -97,9 +108,9 @@ def _responses(
         for method in [m.name for m in study.methods]:
             for benchmark in [b.name for b in study.benchmarks]:
                 path = run_folder(results, method, seed) / f"{benchmark}.jsonl"
-                for row in read_jsonl(path):
+                for index, row in enumerate(read_jsonl(path)):
                     problem = {key: row[key] for key in ("id", "prompt", "answer")}
-                    problem["benchmark"] = benchmark
+                    problem |= {"benchmark": benchmark, "index": index}
                     for sample, response in enumerate(row["responses"]):
                         place = {"benchmark": benchmark, "id": row["id"], "method": method}
                         place |= {"seed": seed, "sample": sample}
