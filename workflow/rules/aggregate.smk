@@ -24,7 +24,9 @@ rule aggregate:
             labels={"study": "{study}", "scores": "runs"},
         ),
         problems="results/{study}/aggregate/problem_scores.csv",
-        training=expand("results/{{study}}/aggregate/{table}.csv", table=TRAINING_TABLES),
+        training=expand(
+            "results/{{study}}/aggregate/{table}.csv", table=TRAINING_TABLES
+        ),
     log:
         "logs/{study}/aggregate.log",
     benchmark:
