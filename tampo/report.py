@@ -16,9 +16,10 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from tampo.aggregate import pass_metrics, run_folder
+from tampo.aggregate import metric_name, pass_metrics, run_folder
 from tampo.artefacts import checksums, sha256_of, write_atomically, write_json
 from tampo.claims import Evidence, claims_table
+from tampo.claims.roles import roles
 from tampo.departures import SOURCES, departures, rulings
 from tampo.figures import FIGURES, write_figures
 from tampo.html_report import Contents, render
@@ -26,6 +27,7 @@ from tampo.html_report.samples import choose_samples
 from tampo.latex import to_latex
 from tampo.published import LEGEND, PREFIX, PUBLISHED, beside, published_tables
 from tampo.ranking import RULE, Marks, marks
+from tampo.robust_scores import robust_table
 from tampo.run_records import read_records, record_paths
 from tampo.study import Study, Table
 from tampo.tables import readable, score_table, to_csv, to_markdown
@@ -35,9 +37,10 @@ AGGREGATE = "aggregate"
 STUDIES = Path("workflow/studies")
 PAPER = "paper"
 """Name of the study that describes the published experiment."""
-STUDY, CLAIMS, PAGE, CHECKSUMS, FIGURE_FOLDER = (
+STUDY, CLAIMS, ROBUST, PAGE, CHECKSUMS, FIGURE_FOLDER = (
     "study.yaml",
     "claims.csv",
+    "robust.csv",
     "report.html",
     "checksums.json",
     "figures",
@@ -77,8 +80,9 @@ def report(
         study: names the tables, their rows and how intervals are made.
         results: `results/{study}`: aggregate tables, stored responses and run.json files.
         out: receives `{table}.csv`, `.md` and `.tex`; `published_{table}.csv` and `.md` of every
-            transcribed table; `figures/`; `claims.csv`; `report.html`; `study.yaml`;
-            `checksums.json`. Files of an earlier report that are not written again are removed.
+            transcribed table; `figures/`; `claims.csv`; `robust.csv` where the study has a base model
+            and TAMPO; `report.html`; `study.yaml`; `checksums.json`. Files of an earlier report that
+            are not written again are removed.
         references: published numbers and the published experiment.
         draw: whether figures are drawn. Without, their data alone are written and the page has
             empty images: what drawing adds is nothing that could be recomputed.
@@ -107,6 +111,7 @@ def report(
             steps=evidence.steps,
             claims=claims,
             tables=tables,
+            robust=_robust(study, evidence, out),
             figures={name: kind for name, kind in FIGURES.items() if name not in skipped},
             skipped={FIGURES[name].title: reason for name, reason in skipped.items()},
             figure_folder=out / FIGURE_FOLDER if draw else None,
@@ -178,6 +183,23 @@ def _table(
     )
     write_atomically(out / f"{table.name}.tex", latex)
     return table, text, marked
+
+
+def _robust(study: Study, evidence: Evidence, out: Path) -> pd.DataFrame | None:
+    """Write scores that no single benchmark decides, of Pass@1 beside TAMPO; None without either."""
+    parts = roles(study)
+    if not (parts.base and parts.tampo and 1 in study.evaluation.pass_k):
+        return None
+    table = robust_table(
+        evidence.problem_scores,
+        study.trained_methods,
+        parts.base,
+        parts.tampo,
+        metric_name(1),
+        study.statistics,
+    )
+    write_atomically(out / ROBUST, table.to_csv(index=False, lineterminator="\n"))
+    return table
 
 
 def _interval_note(study: Study) -> str:

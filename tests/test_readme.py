@@ -14,14 +14,24 @@ README = (ROOT / "README.md").read_text()
 DOCUMENTS = {
     "README.md": README,
     "docs/workflow.md": (ROOT / "docs" / "workflow.md").read_text(),
-    "docs/cluster.md": (ROOT / "docs" / "cluster.md").read_text(),
+    **{
+        f"docs/{name}.md": (ROOT / "docs" / f"{name}.md").read_text()
+        for name in ("cluster", "cost-model", "report", "statistics", "method")
+    },
     "results/README.md": (ROOT / "results" / "README.md").read_text(),
 }
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 COMMANDS = [line.partition(" #")[0].strip() for block in BLOCKS for line in block.splitlines()]
 TARGETS = set(re.findall(r"^(\w+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
 MADE = (
-    *("results/table1.csv", "results/tiny", "results/paper", "results/{", "logs/{"),
+    *(
+        "results/table1.csv",
+        "results/report.html",
+        "results/tiny",
+        "results/paper",
+        "results/{",
+        "logs/{",
+    ),
     *("workflow/studies/NAME.yaml", "envs/tampo.sif", ".snakemake/slurm_logs"),
 )
 """Paths that a run makes, or that stand for a name."""
@@ -47,7 +57,7 @@ def test_every_make_target_but_help_is_explained():
 @pytest.mark.parametrize("command", commands("snakemake"))
 def test_snakemake_commands_parse(command):
     arguments = get_argument_parser().parse_args(shlex.split(command)[1:])
-    assert set(arguments.targets) <= {"results/table1.csv"}
+    assert set(arguments.targets) <= {"results/table1.csv", "results/report.html"}
 
 
 @pytest.mark.parametrize("command", commands("python -m tampo"))

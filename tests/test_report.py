@@ -10,6 +10,7 @@ from finished_study import HOSTILE, STUDY, write_finished_study
 
 from tampo.artefacts import checksums, sha256_of
 from tampo.figures import FIGURES
+from tampo.html_report.sections import number
 from tampo.report import References, report
 from tampo.study import load_study
 
@@ -38,7 +39,7 @@ def section(results, name):
 def test_the_report_is_complete(finished):
     found = {str(path.relative_to(finished / "report")) for path in finished.rglob("report/**/*.*")}
     expected = {f"{table.name}.{form}" for table in STUDY.tables for form in ("csv", "md", "tex")}
-    expected |= {"claims.csv", "report.html", "study.yaml", "checksums.json"}
+    expected |= {"claims.csv", "robust.csv", "report.html", "study.yaml", "checksums.json"}
     figures = {name for name in found if name.startswith("figures/")}
     assert found - figures == expected
     drawn = {name.removeprefix("figures/").rpartition(".")[0] for name in figures}
@@ -122,6 +123,18 @@ def test_the_page_opens_with_what_was_run_and_the_verdicts(finished):
     for claim in claims.itertuples():
         assert f'data-verdict="{claim.verdict}"' in text
     assert section(finished, "claims").count("<article") == len(claims)
+
+
+def test_the_page_has_gains_and_chances_of_every_trained_method(finished):
+    robust = pd.read_csv(finished / "report" / "robust.csv").set_index("method")
+    assert list(robust.index) == STUDY.trained_methods
+    # TAMPO beats itself half of the time, ties counted half.
+    assert robust.loc["tampo", "improvement"] == 0.5
+    assert robust["improvement"].between(0, 1).all()
+    text = section(finished, "tables")
+    assert "Scores that no single benchmark decides" in text and "chance to beat tampo" in text
+    for method in robust.itertuples():
+        assert f"{number(method.iqm)} [{number(method.iqm_low)}, " in text
 
 
 def test_the_page_holds_every_figure_with_its_caption(finished):

@@ -119,6 +119,7 @@ def test_changed_data_of_a_figure_are_found_in_their_line(results, signed):
     ("name", "line"),
     [
         ("report/claims.csv", 2),
+        ("report/robust.csv", 2),
         ("report/table1.csv", 2),
         ("report/table2.tex", 2),
         ("report/report.html", 2),

@@ -51,6 +51,8 @@ class Contents:
     """Rows of `tampo.claims.claims_table`."""
     tables: list[tuple[Table, pd.DataFrame, Marks]]
     """Each table of the study with its text, published numbers beside ours, and its marks."""
+    robust: pd.DataFrame | None
+    """Rows of `tampo.robust_scores.robust_table`; None where the study has no TAMPO or no base model."""
     figures: dict[str, FigureKind]
     """The figures that were drawn, by name."""
     skipped: dict[str, str]
@@ -90,6 +92,7 @@ def _values(contents: Contents) -> dict:
         "claims": sections.claim_rows(contents.claims),
         "table_note": _table_note(study),
         "tables": [_table(*table) for table in contents.tables],
+        "robust": None if contents.robust is None else sections.robust_grid(contents.robust),
         "figures": [
             {
                 "name": name,

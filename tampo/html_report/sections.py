@@ -118,6 +118,22 @@ def claim_rows(claims: pd.DataFrame) -> list[dict[str, str]]:
     return rows
 
 
+def robust_grid(robust: pd.DataFrame) -> dict[str, Any]:
+    """Return the rows of `robust.csv` as text, intervals in brackets."""
+
+    def cell(row: dict[str, Any], name: str) -> str:
+        low, high = number(row[f"{name}_low"]), number(row[f"{name}_high"])
+        return f"{number(row[name])} [{low}, {high}]"
+
+    reference = robust["reference"].iloc[0]
+    columns = ["method", "interquartile mean of gains", f"chance to beat {reference}"]
+    rows = [
+        [str(row["method"]), cell(row, "iqm"), cell(row, "improvement")]
+        for row in robust.to_dict("records")
+    ]
+    return {"columns": columns, "rows": rows}
+
+
 def tally(claims: pd.DataFrame) -> list[tuple[str, int]]:
     """Return each verdict and how many claims have it."""
     return [(verdict, int((claims["verdict"] == verdict).sum())) for verdict in VERDICTS]
