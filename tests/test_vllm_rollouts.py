@@ -141,15 +141,19 @@ def length_reward(completions, **_):
     return [float(len(c[0]["content"]) % 3) for c in completions]
 
 
-def trained(base, folder, monkeypatch, backend="vllm", base_seed=1, shift=0.0):
-    """Train for two steps of two groups of four; return the trainer."""
-    torch.set_num_threads(1)
+def stand_in(base, monkeypatch, shift=0.0):
+    """Let TRL make our engine where it would start vLLM's."""
 
     class Generation(vllm_generation.VLLMGeneration):
         def _init_vllm(self):
             self.llm = Engine(base, self.processing_class, shift)
 
     monkeypatch.setattr(grpo_trainer, "VLLMGeneration", Generation)
+
+
+def trained(base, folder, backend="vllm", base_seed=1):
+    """Train for two steps of two groups of four; return the trainer."""
+    torch.set_num_threads(1)
     training = Training(
         problems="arithmetic-train",
         steps=len(DRAWN),
@@ -197,7 +201,8 @@ def trajectories(folder):
 
 
 def test_temperature_n_and_seed_reach_every_request(base, tmp_path, monkeypatch, sampling_params):
-    engine = trained(base, tmp_path, monkeypatch).vllm_generation.llm
+    stand_in(base, monkeypatch)
+    engine = trained(base, tmp_path).vllm_generation.llm
     assert len(engine.calls) == len(DRAWN)
     for step, (params, temperature) in enumerate(zip(engine.calls, DRAWN, strict=True)):
         assert all(type(p) is sampling_params for p in params)
@@ -212,7 +217,8 @@ def test_weights_and_temperature_of_every_step_are_the_losss(
     base, tmp_path, monkeypatch, sampling_params
 ):
     """The learning rate is large: weights of the step before would open a gap."""
-    trainer = trained(base, tmp_path, monkeypatch)
+    stand_in(base, monkeypatch)
+    trainer = trained(base, tmp_path)
     assert trainer.vllm_generation.llm.syncs == len(DRAWN)
     assert [s["temperature"] for s in steps(tmp_path)] == list(DRAWN)
     assert all(s["sampler_gap_max"] < 1e-4 for s in steps(tmp_path))
@@ -222,8 +228,9 @@ def test_an_engine_that_samples_as_transformers_does_gives_the_same_rollouts(
     base, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(vllm_generation, "SamplingParams", RecordedParams, raising=False)
-    trained(base, tmp_path / "vllm", monkeypatch)
-    trained(base, tmp_path / "hf", monkeypatch, backend="hf")
+    stand_in(base, monkeypatch)
+    trained(base, tmp_path / "vllm")
+    trained(base, tmp_path / "hf", backend="hf")
     ours, theirs = trajectories(tmp_path / "vllm"), trajectories(tmp_path / "hf")
     for column in ("step", "row", "problem_id", "temperature", "length", "reward", "advantage"):
         assert ours[column].tolist() == theirs[column].tolist(), column
@@ -237,9 +244,9 @@ def test_an_engine_that_samples_as_transformers_does_gives_the_same_rollouts(
 
 def test_base_seeds_sample_differently(base, tmp_path, monkeypatch):
     monkeypatch.setattr(vllm_generation, "SamplingParams", RecordedParams, raising=False)
+    stand_in(base, monkeypatch)
     engines = [
-        trained(base, tmp_path / str(seed), monkeypatch, base_seed=seed).vllm_generation.llm
-        for seed in (1, 2)
+        trained(base, tmp_path / str(seed), base_seed=seed).vllm_generation.llm for seed in (1, 2)
     ]
     one, two = ([p.seed for call in engine.calls for p in call] for engine in engines)
     assert len({*one, *two}) == 2 * len(DRAWN) * ROWS
@@ -250,8 +257,9 @@ def test_base_seeds_sample_differently(base, tmp_path, monkeypatch):
 
 def test_an_engine_at_another_temperature_stops_the_run(base, tmp_path, monkeypatch):
     monkeypatch.setattr(vllm_generation, "SamplingParams", RecordedParams, raising=False)
+    stand_in(base, monkeypatch, shift=0.1)
     with pytest.raises(SamplerMismatch, match=r"step 0: .*temperature 0.7"):
-        trained(base, tmp_path, monkeypatch, shift=0.1)
+        trained(base, tmp_path)
 
 
 class Recorder:

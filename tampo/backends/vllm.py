@@ -15,6 +15,10 @@ from tampo.backends.hf import DTYPES
 from tampo.backends.partial import Response
 from tampo.settings import Evaluation
 
+CPU_MEMORY_SHARE = 0.3
+"""Share of the machine's memory that the engine and its caches take without a GPU; the
+environment variable VLLM_CPU_KVCACHE_SPACE, in GiB, sizes the caches instead."""
+
 
 def sampling_params(
     settings: Evaluation, seed: int, eos_token_ids: Sequence[int]
@@ -63,8 +67,11 @@ class VllmModel(ChunkedGeneration, VLLM):
     ) -> None:
         engine: dict[str, Any] = {"generation_config": "vllm"}
         if current_platform.is_cpu():
-            # Seeds of single requests crash the CPU engine when it splits a prompt.
+            # Seeds of single requests crash the CPU engine when it splits a prompt: it winds their
+            # generators back, which torch's CPU generators cannot do.
             engine["enable_chunked_prefill"] = False
+            # A share of the machine's memory, which is not the engine's alone as a GPU's would be.
+            engine["gpu_memory_utilization"] = CPU_MEMORY_SHARE
         super().__init__(
             pretrained=str(checkpoint),
             dtype=DTYPES[settings.precision],
