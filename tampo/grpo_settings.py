@@ -82,6 +82,7 @@ def grpo_config(training: Training, output_dir: Path, seed: int) -> GRPOConfig:
         fp16=training.precision == "fp16",
         gradient_checkpointing=training.gradient_checkpointing,
         use_vllm=training.rollout_backend == "vllm",
+        vllm_max_model_length=training.max_prompt_tokens + training.max_completion_tokens,
         use_cpu=on_cpu,
         seed=seed % 2**31,
         remove_unused_columns=False,

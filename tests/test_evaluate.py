@@ -16,7 +16,6 @@ from transformers import AutoTokenizer
 from tampo.artefacts import read_jsonl
 from tampo.backends.partial import PartialResponses, Response
 from tampo.evaluate import evaluate
-from tampo.model import make_model
 from tampo.problems import load_problems
 from tampo.prompts import messages
 from tampo.seeds import derive
@@ -35,13 +34,6 @@ def study(benchmarks=BENCHMARKS, **changes):
 
 def silent(line):
     pass
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("study") / "model"
-    make_model(micro_study(), folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -318,7 +310,7 @@ def test_a_file_torn_in_its_first_line_begins_anew(tmp_path):
 
 
 def test_vllm_requests_set_every_sampling_field():
-    pytest.importorskip("vllm", reason="vllm is not installed (it needs a GPU)")
+    pytest.importorskip("vllm", reason="vllm is not installed")
     from tampo.backends.vllm import sampling_params
 
     settings = study().evaluation
