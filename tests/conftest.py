@@ -21,3 +21,27 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no problem sets at {folder} (set TAMPO_DATA_DIR)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory) -> Path:
+    """The base model of `studies.micro_study`; tests leave it as it is."""
+    from studies import micro_study
+
+    from tampo.model import make_model
+
+    folder = tmp_path_factory.mktemp("micro") / "model"
+    make_model(micro_study(), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained(model, tmp_path_factory) -> Path:
+    """The run of TAMPO with seed 1 in `studies.micro_study`; tests leave it as it is."""
+    from studies import micro_study
+
+    from tampo.train import train
+
+    out = tmp_path_factory.mktemp("trained")
+    train(micro_study(), "tampo", 1, model, out)
+    return out

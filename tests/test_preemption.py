@@ -16,26 +16,11 @@ from test_train import evidence
 from test_workflow import copy_project
 
 from tampo.artefacts import read_jsonl
-from tampo.model import make_model
 from tampo.run_log import RunLog
 from tampo.signals import EXIT_CODE, Stopped, stop_request
 from tampo.train import train
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("preemption") / "model"
-    make_model(micro_study(), folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def finished(model, tmp_path_factory):
-    out = tmp_path_factory.mktemp("finished")
-    train(micro_study(), "tampo", 1, model, out)
-    return out
 
 
 @pytest.fixture
@@ -57,7 +42,7 @@ def signal_in_step(monkeypatch):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
 def test_a_signal_saves_the_step_it_came_in(
-    model, finished, tmp_path, signal_in_step, monkeypatch, number
+    model, trained, tmp_path, signal_in_step, monkeypatch, number
 ):
     """Checkpoints come after steps 2 and 4; the signal comes in the third step."""
     before = signal.getsignal(number)
@@ -70,15 +55,15 @@ def test_a_signal_saves_the_step_it_came_in(
     monkeypatch.undo()
     train(micro_study(), "tampo", 1, model, tmp_path)
     assert json.loads((tmp_path / "run.json").read_text())["resumed_from"] == "checkpoint-3"
-    assert evidence(tmp_path) == evidence(finished)
+    assert evidence(tmp_path) == evidence(trained)
 
 
 def test_a_signal_in_the_last_step_does_not_keep_a_run_from_ending(
-    model, finished, tmp_path, signal_in_step
+    model, trained, tmp_path, signal_in_step
 ):
     signal_in_step(signal.SIGTERM, 5)
     train(micro_study(), "tampo", 1, model, tmp_path)
-    assert evidence(tmp_path) == evidence(finished)
+    assert evidence(tmp_path) == evidence(trained)
 
 
 def test_the_first_of_several_signals_is_remembered():

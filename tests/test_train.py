@@ -15,26 +15,11 @@ import yaml
 from studies import micro_study
 
 from tampo.artefacts import read_jsonl, sha256_of
-from tampo.model import make_model
 from tampo.run_log import RunLog
 from tampo.study import StudyError
 from tampo.train import train
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("study") / "model"
-    make_model(micro_study(), folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def finished(model, tmp_path_factory):
-    out = tmp_path_factory.mktemp("finished")
-    train(micro_study(), "tampo", 1, model, out)
-    return out
 
 
 def evidence(out: Path) -> dict:
@@ -50,8 +35,8 @@ def evidence(out: Path) -> dict:
     }
 
 
-def test_a_run_leaves_the_files_of_the_contract(finished):
-    names = {p.name for p in finished.iterdir()}
+def test_a_run_leaves_the_files_of_the_contract(trained):
+    names = {p.name for p in trained.iterdir()}
     assert names == {
         "checkpoint",
         "steps.jsonl",
@@ -59,16 +44,16 @@ def test_a_run_leaves_the_files_of_the_contract(finished):
         "trajectories.parquet",
         "run.json",
     }
-    record = json.loads((finished / "run.json").read_text())
+    record = json.loads((trained / "run.json").read_text())
     assert record["arguments"]["method"]["name"] == "tampo"
-    assert record["files"]["steps.jsonl"] == sha256_of(finished / "steps.jsonl")
-    assert [s["step"] for s in read_jsonl(finished / "steps.jsonl")] == list(range(6))
+    assert record["files"]["steps.jsonl"] == sha256_of(trained / "steps.jsonl")
+    assert [s["step"] for s in read_jsonl(trained / "steps.jsonl")] == list(range(6))
     assert record["problems_left_out"]["ids"] == []
     # Without a group of mixed rewards nothing would be learned, and equal bytes would prove little.
-    assert any(s["mixed_groups"] > 0 for s in read_jsonl(finished / "steps.jsonl"))
+    assert any(s["mixed_groups"] > 0 for s in read_jsonl(trained / "steps.jsonl"))
 
 
-def test_a_replay_follows_the_recorded_run_on_problems_of_its_own(model, finished, tmp_path):
+def test_a_replay_follows_the_recorded_run_on_problems_of_its_own(model, trained, tmp_path):
     study = micro_study(
         methods=[
             {"name": "tampo", "policy": "tampo", "settings": {"warmup_steps": 1}},
@@ -76,7 +61,7 @@ def test_a_replay_follows_the_recorded_run_on_problems_of_its_own(model, finishe
         ],
         tables=[{"name": "table1", "title": "All", "methods": ["tampo", "yoked"]}],
     )
-    recorded = finished / "steps.jsonl"
+    recorded = trained / "steps.jsonl"
     train(study, "yoked", 2, model, tmp_path / "yoked", recorded)
     theirs, ours = read_jsonl(recorded), read_jsonl(tmp_path / "yoked" / "steps.jsonl")
     assert [s["temperature"] for s in ours] == [s["temperature"] for s in theirs]
@@ -90,26 +75,26 @@ def test_a_replay_follows_the_recorded_run_on_problems_of_its_own(model, finishe
         train(study, "tampo", 2, model, tmp_path / "none", recorded)
 
 
-def test_same_seed_same_bytes_other_seed_other_bytes(model, finished, tmp_path):
+def test_same_seed_same_bytes_other_seed_other_bytes(model, trained, tmp_path):
     train(micro_study(), "tampo", 1, model, tmp_path / "again")
     train(micro_study(), "tampo", 2, model, tmp_path / "other")
-    assert evidence(tmp_path / "again") == evidence(finished)
+    assert evidence(tmp_path / "again") == evidence(trained)
     for name, value in evidence(tmp_path / "other").items():
-        assert value != evidence(finished)[name]
+        assert value != evidence(trained)[name]
 
 
-def test_methods_with_one_seed_see_the_same_problems(model, finished, tmp_path):
+def test_methods_with_one_seed_see_the_same_problems(model, trained, tmp_path):
     import pyarrow.parquet as pq
 
     train(micro_study(), "cold", 1, model, tmp_path)
     order = [
         pq.read_table(folder / "trajectories.parquet", columns=["step", "problem_id"])
-        for folder in (finished, tmp_path)
+        for folder in (trained, tmp_path)
     ]
     assert order[0].equals(order[1])
 
 
-def test_an_interrupted_run_ends_as_if_it_had_not_been(model, finished, tmp_path, monkeypatch):
+def test_an_interrupted_run_ends_as_if_it_had_not_been(model, trained, tmp_path, monkeypatch):
     """Stopped inside step 4, after the checkpoint of step 4 and lines beyond it."""
 
     class Interrupted(Exception):
@@ -129,10 +114,10 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(model, finished, tmp_path
     assert (tmp_path / "resume").is_dir() and not (tmp_path / "checkpoint").exists()
     train(micro_study(), "tampo", 1, model, tmp_path)
     assert json.loads((tmp_path / "run.json").read_text())["resumed_from"] == "checkpoint-4"
-    assert evidence(tmp_path) == evidence(finished)
+    assert evidence(tmp_path) == evidence(trained)
 
 
-def test_an_interrupted_run_of_other_settings_starts_over(model, finished, tmp_path, monkeypatch):
+def test_an_interrupted_run_of_other_settings_starts_over(model, trained, tmp_path, monkeypatch):
     monkeypatch.setattr("tampo.train._publish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     changed = micro_study(training={"learning_rate": 2e-3})
     with pytest.raises(KeyboardInterrupt):
@@ -140,10 +125,10 @@ def test_an_interrupted_run_of_other_settings_starts_over(model, finished, tmp_p
     monkeypatch.undo()
     train(micro_study(), "tampo", 1, model, tmp_path)
     assert json.loads((tmp_path / "run.json").read_text())["resumed_from"] is None
-    assert evidence(tmp_path) == evidence(finished)
+    assert evidence(tmp_path) == evidence(trained)
 
 
-def test_a_run_killed_at_random_moments_ends_the_same(model, finished, tmp_path):
+def test_a_run_killed_at_random_moments_ends_the_same(model, trained, tmp_path):
     """SIGKILL, by default three times; TAMPO_KILLS sets another number."""
     study = tmp_path / "study.yaml"
     study.write_text(yaml.safe_dump(micro_study().model_dump(mode="json", exclude_unset=True)))
@@ -156,7 +141,7 @@ def test_a_run_killed_at_random_moments_ends_the_same(model, finished, tmp_path)
     while kills < wanted or not (out / "run.json").exists():
         if (out / "run.json").exists():
             # It was over before it could be killed often enough: the same again from the start.
-            assert evidence(out) == evidence(finished)
+            assert evidence(out) == evidence(trained)
             shutil.rmtree(out)
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE)
         if kills < wanted:
@@ -168,7 +153,7 @@ def test_a_run_killed_at_random_moments_ends_the_same(model, finished, tmp_path)
         _, errors = process.communicate()
         assert process.returncode in (0, -signal.SIGKILL), errors.decode()[-2000:]
     assert kills == wanted
-    assert evidence(out) == evidence(finished)
+    assert evidence(out) == evidence(trained)
 
 
 def _wait_for_training(process: subprocess.Popen, out: Path) -> None:

@@ -3,6 +3,7 @@
 Everything happens in a copy of the repository, so that results of other studies stay untouched.
 """
 
+import json
 import re
 import shutil
 import subprocess
@@ -281,15 +282,33 @@ def test_a_change_runs_again_what_depends_on_it_only(after, old, new, again):
 
 @pytest.mark.slow
 def test_tables_are_rebuilt_from_the_samples_to_the_same_bytes(after):
-    table = after / "results" / "table1.csv"
-    before = table.read_bytes()
+    results = after / "results"
+    names = ("table1.csv", "report.html", "ci/report/claims.csv", "ci/report/checksums.json")
+    before = [(results / name).read_bytes() for name in names]
     for name in ("aggregate", "report"):
-        shutil.rmtree(after / "results" / "ci" / name)
-    table.unlink()
+        shutil.rmtree(results / "ci" / name)
+    (results / "table1.csv").unlink()
     run = snakemake(after, *CI)
     assert run.returncode == 0, run.stderr
     assert "rule evaluate" not in run.stderr
-    assert table.read_bytes() == before
+    assert [(results / name).read_bytes() for name in names] == before
+
+
+@pytest.mark.slow
+def test_what_the_run_left_verifies_and_a_changed_response_is_found(after):
+    command = [sys.executable, "-m", "tampo", "verify", "results/ci"]
+    assert subprocess.run(command, cwd=after, capture_output=True).returncode == 0
+    samples = after / "results" / "ci" / "evaluate" / "tampo" / "seed2" / "maxima.jsonl"
+    text = samples.read_text()
+    rows = [json.loads(line) for line in text.splitlines()]
+    rows[3]["responses"][5]["response"] += " \\boxed{12345}"
+    samples.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    try:
+        done = subprocess.run(command, cwd=after, capture_output=True, text=True)
+    finally:
+        samples.write_text(text)
+    assert done.returncode == 1
+    assert "evaluate/tampo/seed2/maxima.jsonl:4" in done.stdout + done.stderr
 
 
 @pytest.mark.slow
@@ -298,7 +317,7 @@ def test_a_report_to_pass_on_holds_the_tables(after):
     assert run.returncode == 0, run.stderr
     names = zipfile.ZipFile(after / "report.zip").namelist()
     found = {name.rpartition("/")[2] for name in names}
-    assert {"report.html", "table1.csv", "scores.csv"} <= found
+    assert {"report.html", "table1.csv", "scores.csv", "claims.csv", "temperatures.svg"} <= found
 
 
 @pytest.mark.slow

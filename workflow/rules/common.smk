@@ -146,6 +146,7 @@ def print_table1():
             f"\n{table} (percent, interval in brackets)\n\n{show(table)}",
             file=sys.stderr,
         )
+        print(f"\n{table.with_name('report.html')} has the rest", file=sys.stderr)
 
 
 def print_failures(snakemake_logs):
