@@ -45,3 +45,15 @@ def trained(model, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("trained")
     train(micro_study(), "tampo", 1, model, out)
     return out
+
+
+@pytest.fixture(scope="session")
+def finished_study(tmp_path_factory) -> Path:
+    """Results of `finished_study.STUDY`, with its report; tests leave them as they are."""
+    from finished_study import STUDY, write_finished_study
+
+    from tampo.report import report
+
+    results = write_finished_study(tmp_path_factory.mktemp("results") / STUDY.name)
+    report(STUDY, results, results / "report")
+    return results

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -87,3 +88,16 @@ def write_training_run(results: Path, method: str, seed: int, steps: int) -> Pat
     pq.write_table(pa.table(columns), folder / "trajectories.parquet")
     (folder / "run.json").write_text(json.dumps({"processes": 1, "hardware": {"gpus": []}}))
     return folder
+
+
+def problem_score_frame(values: dict[tuple[str, str], list[list[float]]]) -> pd.DataFrame:
+    """Return `problem_scores.csv` of `{(method, benchmark): [S, P]}`: a row a cell, all Pass@1."""
+    return pd.DataFrame(
+        [
+            {"method": m, "seed": s, "benchmark": b, "problem": str(p), "metric": "pass@1"}
+            | {"value": value, "n": 4}
+            for (m, b), table in values.items()
+            for s, row in enumerate(table)
+            for p, value in enumerate(row)
+        ]
+    )

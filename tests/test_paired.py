@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import beta
+from studies import problem_score_frame
 
 from tampo.paired import (
     difference_table,
@@ -168,20 +169,8 @@ def test_counting_the_residual_twice_would_cover_too_much():
     assert covered / trials > 0.985
 
 
-def frame(values):
-    return pd.DataFrame(
-        [
-            {"method": m, "seed": s, "benchmark": b, "problem": str(p), "metric": "pass@1"}
-            | {"value": value, "n": 4}
-            for (m, b), table in values.items()
-            for s, row in enumerate(table)
-            for p, value in enumerate(row)
-        ]
-    )
-
-
 def test_difference_table_has_a_row_a_pair_and_benchmark():
-    scores = frame(
+    scores = problem_score_frame(
         {
             ("x", "one"): [[1.0, 0.5], [1.0, 0.5]],
             ("x", "two"): [[0.5, 0.5], [0.5, 0.5]],
@@ -201,7 +190,9 @@ def test_difference_table_has_a_row_a_pair_and_benchmark():
 
 
 def test_seeds_or_problems_that_differ_are_named():
-    scores = frame({("x", "one"): [[1.0, 0.5]], ("y", "one"): [[1.0, 0.5], [1.0, 0.5]]})
+    scores = problem_score_frame(
+        {("x", "one"): [[1.0, 0.5]], ("y", "one"): [[1.0, 0.5], [1.0, 0.5]]}
+    )
     with pytest.raises(ValueError, match=r"y, pass@1, one: other seeds or problems than x"):
         difference_table(scores, [("x", "y")], ["pass@1"], SETTINGS)
     with pytest.raises(ValueError, match=r"no problem scores of w, pass@1, one"):

@@ -6,7 +6,7 @@ import shutil
 
 import pandas as pd
 import pytest
-from finished_study import HOSTILE, STUDY, write_finished_study
+from finished_study import HOSTILE, STUDY
 
 from tampo.artefacts import checksums, sha256_of
 from tampo.figures import FIGURES
@@ -15,17 +15,9 @@ from tampo.report import References, report
 from tampo.study import load_study
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A finished study with its report; tests that change something copy it."""
-    results = write_finished_study(tmp_path_factory.mktemp("results") / STUDY.name)
-    report(STUDY, results, results / "report")
-    return results
-
-
 @pytest.fixture
-def results(finished, tmp_path):
-    return shutil.copytree(finished, tmp_path / STUDY.name)
+def results(finished_study, tmp_path):
+    return shutil.copytree(finished_study, tmp_path / STUDY.name)
 
 
 def page(results):
@@ -36,8 +28,11 @@ def section(results, name):
     return re.search(rf'<section id="{name}".*?</section>', page(results), re.DOTALL)[0]
 
 
-def test_the_report_is_complete(finished):
-    found = {str(path.relative_to(finished / "report")) for path in finished.rglob("report/**/*.*")}
+def test_the_report_is_complete(finished_study):
+    found = {
+        str(path.relative_to(finished_study / "report"))
+        for path in finished_study.rglob("report/**/*.*")
+    }
     expected = {f"{table.name}.{form}" for table in STUDY.tables for form in ("csv", "md", "tex")}
     expected |= {"claims.csv", "robust.csv", "report.html", "study.yaml", "checksums.json"}
     figures = {name for name in found if name.startswith("figures/")}
@@ -54,13 +49,13 @@ def test_the_same_results_make_the_same_bytes(results):
     assert checksums(results) == before
 
 
-def test_the_stored_study_is_the_study(finished):
-    assert load_study(finished / "report" / "study.yaml") == STUDY
+def test_the_stored_study_is_the_study(finished_study):
+    assert load_study(finished_study / "report" / "study.yaml") == STUDY
 
 
-def test_checksums_cover_what_was_made_and_what_it_was_made_from(finished):
-    listed = json.loads((finished / "report" / "checksums.json").read_text())
-    made = checksums(finished / "report")
+def test_checksums_cover_what_was_made_and_what_it_was_made_from(finished_study):
+    listed = json.loads((finished_study / "report" / "checksums.json").read_text())
+    made = checksums(finished_study / "report")
     del made["checksums.json"]
     assert listed["report"] == made
     assert {"aggregate/scores.csv", "aggregate/steps.csv", "model/run.json"} <= set(
@@ -68,11 +63,11 @@ def test_checksums_cover_what_was_made_and_what_it_was_made_from(finished):
     )
     assert len([p for p in listed["made_from"] if p.startswith("evaluate/")]) == 3 * 2 * (2 + 1)
     for path, digest in listed["made_from"].items():
-        assert sha256_of(finished / path) == digest
+        assert sha256_of(finished_study / path) == digest
 
 
-def test_tables_show_marks_only_where_the_difference_is_clear(finished):
-    text = (finished / "report" / "table1.md").read_text()
+def test_tables_show_marks_only_where_the_difference_is_clear(finished_study):
+    text = (finished_study / "report" / "table1.md").read_text()
     cells = {
         tuple(line.split("|")[i].strip() for i in (1, 2)): line.split("|")[3].strip()
         for line in text.splitlines()
@@ -82,15 +77,15 @@ def test_tables_show_marks_only_where_the_difference_is_clear(finished):
     # 2 of 4 and 1 of 3 problems half right against none: a quarter and a sixth on average.
     assert cells["cold", "pass@1"].startswith(("20.8 [", "_20.8_ ["))
     assert cells["base", "pass@1"].startswith("0.0 [")
-    latex = (finished / "report" / "table1.tex").read_text()
+    latex = (finished_study / "report" / "table1.tex").read_text()
     assert r"\textbf{100.0}" in latex and r"\toprule" in latex
 
 
-def test_a_study_that_is_no_reproduction_says_so(finished):
-    text = (finished / "report" / "table1.md").read_text()
+def test_a_study_that_is_no_reproduction_says_so(finished_study):
+    text = (finished_study / "report" / "table1.md").read_text()
     assert "This study is no reproduction of the paper" in text
     assert "published_" not in text
-    assert "training.steps" in section(finished, "departures")
+    assert "training.steps" in section(finished_study, "departures")
 
 
 def test_published_numbers_stand_beside_ours_and_not_in_our_csv(results, tmp_path):
@@ -114,40 +109,40 @@ def test_published_numbers_stand_beside_ours_and_not_in_our_csv(results, tmp_pat
     assert "No setting differs" in text
 
 
-def test_the_page_opens_with_what_was_run_and_the_verdicts(finished):
-    text = page(finished)
+def test_the_page_opens_with_what_was_run_and_the_verdicts(finished_study):
+    text = page(finished_study)
     order = [text.index(f'<section id="{name}"') for name in ("claims", "tables", "figures")]
     assert text.index("Training seeds") < order[0] < order[1] < order[2]
-    claims = pd.read_csv(finished / "report" / "claims.csv")
+    claims = pd.read_csv(finished_study / "report" / "claims.csv")
     assert len(claims)
     for claim in claims.itertuples():
         assert f'data-verdict="{claim.verdict}"' in text
-    assert section(finished, "claims").count("<article") == len(claims)
+    assert section(finished_study, "claims").count("<article") == len(claims)
 
 
-def test_the_page_has_gains_and_chances_of_every_trained_method(finished):
-    robust = pd.read_csv(finished / "report" / "robust.csv").set_index("method")
+def test_the_page_has_gains_and_chances_of_every_trained_method(finished_study):
+    robust = pd.read_csv(finished_study / "report" / "robust.csv").set_index("method")
     assert list(robust.index) == STUDY.trained_methods
     # TAMPO beats itself half of the time, ties counted half.
     assert robust.loc["tampo", "improvement"] == 0.5
     assert robust["improvement"].between(0, 1).all()
-    text = section(finished, "tables")
+    text = section(finished_study, "tables")
     assert "Scores that no single benchmark decides" in text and "chance to beat tampo" in text
     for method in robust.itertuples():
         assert f"{number(method.iqm)} [{number(method.iqm_low)}, " in text
 
 
-def test_the_page_holds_every_figure_with_its_caption(finished):
-    text = section(finished, "figures")
-    drawn = {path.stem for path in (finished / "report" / "figures").glob("*.svg")}
+def test_the_page_holds_every_figure_with_its_caption(finished_study):
+    text = section(finished_study, "figures")
+    drawn = {path.stem for path in (finished_study / "report" / "figures").glob("*.svg")}
     assert text.count('<img src="data:image/svg+xml;base64,') == len(drawn)
     assert text.count("alt=") == len(drawn) and 'alt=""' not in text
     for name in set(FIGURES) - drawn:
         assert f"<li>{FIGURES[name].title}: " in text
 
 
-def test_responses_are_escaped(finished):
-    text = page(finished)
+def test_responses_are_escaped(finished_study):
+    text = page(finished_study)
     assert HOSTILE not in text and "<b>bold</b>" not in text
     data = re.search(r'id="sample-data">(.*?)</script>', text, re.DOTALL)[1]
     responses = json.loads(data)["responses"]
@@ -156,15 +151,15 @@ def test_responses_are_escaped(finished):
     assert len(responses) == 3 * 2 * 7 * 2
 
 
-def test_the_page_loads_nothing(finished):
-    addresses = re.findall(r'(?:src|href)="([^"]*)"', page(finished))
+def test_the_page_loads_nothing(finished_study):
+    addresses = re.findall(r'(?:src|href)="([^"]*)"', page(finished_study))
     assert addresses and all(a.startswith(("#", "data:")) for a in addresses)
-    assert "@import" not in page(finished) and "url(" not in page(finished)
+    assert "@import" not in page(finished_study) and "url(" not in page(finished_study)
 
 
-def test_failures_are_counted_by_method(finished):
+def test_failures_are_counted_by_method(finished_study):
     row = re.search(
-        r'<th scope="row">base</th>(.*?)</tr>', section(finished, "failures"), re.DOTALL
+        r'<th scope="row">base</th>(.*?)</tr>', section(finished_study, "failures"), re.DOTALL
     )
     numbers = re.findall(r">([\d,]+)<", row[1])
     # responses, correct, wrong, unparseable, timeout, truncated: in each of two benchmarks the first

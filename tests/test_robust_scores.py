@@ -1,8 +1,8 @@
 """IQM, probability of improvement and profiles, by hand and by simulation."""
 
 import numpy as np
-import pandas as pd
 import pytest
+from studies import problem_score_frame
 
 from tampo.proportions import jeffreys_interval
 from tampo.robust_scores import (
@@ -18,19 +18,6 @@ from tampo.seeds import generator
 from tampo.settings import Statistics
 
 SETTINGS = Statistics(resamples=500)
-
-
-def frame(values):
-    """One row a cell of `{(method, benchmark): [S, P]}`."""
-    return pd.DataFrame(
-        [
-            {"method": m, "seed": s, "benchmark": b, "problem": str(p), "metric": "pass@1"}
-            | {"value": value, "n": 4}
-            for (m, b), table in values.items()
-            for s, row in enumerate(table)
-            for p, value in enumerate(row)
-        ]
-    )
 
 
 def test_gain_is_the_share_of_the_unsolved_that_was_solved():
@@ -69,7 +56,7 @@ SCORES = {
 
 
 def test_gains_leave_out_what_the_base_model_solves():
-    found, kept, left_out = gains(frame(SCORES), ["x"], "base", "pass@1")
+    found, kept, left_out = gains(problem_score_frame(SCORES), ["x"], "base", "pass@1")
     assert (kept, left_out) == (["easy", "hard"], ["done"])
     # easy: (0.75 - 0.5) / 0.5 and (1 - 0.5) / 0.5; hard: 0.25 and 0.5.
     assert found["x"] == pytest.approx(np.array([[0.5, 0.25], [1.0, 0.5]]))
@@ -78,11 +65,13 @@ def test_gains_leave_out_what_the_base_model_solves():
 def test_a_study_without_anything_to_gain_is_refused():
     done = {key: value for key, value in SCORES.items() if key[1] == "done"}
     with pytest.raises(ValueError, match="base solves every benchmark"):
-        gains(frame(done), ["x"], "base", "pass@1")
+        gains(problem_score_frame(done), ["x"], "base", "pass@1")
 
 
 def test_table_says_what_was_left_out_and_holds_its_estimates():
-    table = robust_table(frame(SCORES), ["base", "x"], "base", "x", "pass@1", SETTINGS)
+    table = robust_table(
+        problem_score_frame(SCORES), ["base", "x"], "base", "x", "pass@1", SETTINGS
+    )
     base, x = table.to_dict("records")
     # Cells of x: 0.25, 0.5, 0.5, 1; the middle half is 0.5 and 0.5.
     assert (base["iqm"], x["iqm"]) == (pytest.approx(0), pytest.approx(0.5))
@@ -93,7 +82,7 @@ def test_table_says_what_was_left_out_and_holds_its_estimates():
 
 
 def test_profiles_fall_and_hold_their_share():
-    profiles = performance_profiles(frame(SCORES), ["x"], "base", "pass@1", SETTINGS)
+    profiles = performance_profiles(problem_score_frame(SCORES), ["x"], "base", "pass@1", SETTINGS)
     assert np.all(np.diff(profiles["share"]) <= 0)
     assert np.all(profiles["low"] <= profiles["share"])
     assert np.all(profiles["share"] <= profiles["high"])
@@ -112,7 +101,9 @@ def test_iqm_intervals_cover_at_least_as_often_as_promised():
             values["x", name] = rng.binomial(8, 1 / (1 + np.exp(-logits))) / 8
             # A base model that solves nothing makes gain and score the same.
             values["base", name] = np.zeros((3, 60))
-        row = robust_table(frame(values), ["x"], "base", "x", "pass@1", settings).iloc[0]
+        row = robust_table(
+            problem_score_frame(values), ["x"], "base", "x", "pass@1", settings
+        ).iloc[0]
         covered += row["iqm_low"] <= 0.5 <= row["iqm_high"]
     assert covered / trials >= 0.91
 

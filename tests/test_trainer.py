@@ -13,7 +13,6 @@ import tampo.trainer
 from tampo.arithmetic import generate
 from tampo.grpo_settings import grpo_config, lora_config
 from tampo.policy import OpenLoopPolicy, PolicyContext, build_policy
-from tampo.pretrain import PretrainSettings, pretrain
 from tampo.rollout_batch import SamplerMismatch
 from tampo.run_log import RunLog
 from tampo.settings import AdaptiveEntropy, Lora, Training
@@ -21,16 +20,6 @@ from tampo.trainer import TemperatureGRPOTrainer
 
 CANDIDATES = (0.6, 0.9, 1.2, 1.5)
 STEPS = 3
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("base")
-    settings = PretrainSettings(
-        hidden_size=32, intermediate_size=64, num_layers=2, num_heads=2, steps=30, batch_size=32
-    )
-    pretrain(settings, folder, 0, lambda _: None)
-    return folder
 
 
 def length_reward(completions, **_):
@@ -75,7 +64,7 @@ class Sequence(OpenLoopPolicy):
         self.seen.append((log_likelihoods, advantages, feedback))
 
 
-def make(base, folder, policy, **changes):
+def make(model, folder, policy, **changes):
     torch.set_num_threads(1)
     training = settings(**changes)
     problems = generate("sums", STEPS * training.prompts_per_step, 0)
@@ -91,11 +80,11 @@ def make(base, folder, policy, **changes):
         base_seed=1,
         run_log=RunLog(folder / "log"),
         logprob_temperature=training.logprob_temperature,
-        model=AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32),
+        model=AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32),
         reward_funcs=[length_reward],
         args=grpo_config(training, folder / "checkpoints", 1),
         train_dataset=dataset,
-        processing_class=AutoTokenizer.from_pretrained(base, padding_side="left"),
+        processing_class=AutoTokenizer.from_pretrained(model, padding_side="left"),
         peft_config=lora_config(training),
     )
 
@@ -104,9 +93,9 @@ def lines(folder, name):
     return [json.loads(line) for line in (folder / "log" / name).read_text().splitlines()]
 
 
-def test_the_drawn_temperature_is_the_samplers_and_the_losss(base, tmp_path):
+def test_the_drawn_temperature_is_the_samplers_and_the_losss(model, tmp_path):
     policy = Sequence(0.7, 1.5, 1.0)
-    make(base, tmp_path, policy).train()
+    make(model, tmp_path, policy).train()
     steps = lines(tmp_path, "steps.jsonl")
     assert [s["temperature"] for s in steps] == [0.7, 1.5, 1.0]
     assert all(s["sampler_gap_max"] < 1e-4 for s in steps)
@@ -115,11 +104,11 @@ def test_the_drawn_temperature_is_the_samplers_and_the_losss(base, tmp_path):
     assert steps[0]["entropy"] < steps[0]["entropy_at_one"]
 
 
-def test_temperatures_mixed_within_a_group_reach_sampler_loss_and_entropy(base, tmp_path):
+def test_temperatures_mixed_within_a_group_reach_sampler_loss_and_entropy(model, tmp_path):
     """One temperature a rollout: each row is scored at the one that it was sampled at."""
     mixed = np.array([0.6, 0.9, 1.2, 1.5])
     policy = Sequence(mixed, mixed[::-1].copy())
-    trainer = make(base, tmp_path, policy, steps=2, micro_batch=8)
+    trainer = make(model, tmp_path, policy, steps=2, micro_batch=8)
     trainer.train()
     steps = lines(tmp_path, "steps.jsonl")
     assert [s["temperature"] for s in steps] == pytest.approx([1.05, 1.05])
@@ -135,26 +124,26 @@ def test_temperatures_mixed_within_a_group_reach_sampler_loss_and_entropy(base, 
     )
     # A hot rollout is longer or less likely than a cold one at the same place of another batch, never
     # the same: the temperatures were not all set to their mean.
-    same = make(base, tmp_path / "same", Sequence(1.05), steps=1, micro_batch=8)
+    same = make(model, tmp_path / "same", Sequence(1.05), steps=1, micro_batch=8)
     same.train()
     assert not np.allclose(same.policy.seen[0][0], policy.seen[0][0])
 
 
-def test_vllm_cannot_mix_temperatures_within_a_group(base, tmp_path):
-    trainer = make(base, tmp_path, Sequence(1.0))
+def test_vllm_cannot_mix_temperatures_within_a_group(model, tmp_path):
+    trainer = make(model, tmp_path, Sequence(1.0))
     trainer.use_vllm = True
     with pytest.raises(TypeError, match="vllm samples a whole batch at one temperature"):
         trainer._temperatures_of([0, 1, 2, 3], np.array([0.6, 0.9, 1.2, 1.5]))
 
 
-def test_the_entropy_coefficient_rises_below_the_target_and_falls_above_it(base, tmp_path):
+def test_the_entropy_coefficient_rises_below_the_target_and_falls_above_it(model, tmp_path):
     """Skywork-OR1's rule by hand: 0, then + delta a step while H <= target, capped; or never up."""
     below = AdaptiveEntropy(target=100.0, delta=0.01, maximum=0.02)
-    make(base, tmp_path / "a", Sequence(1.0), adaptive_entropy=below).train()
+    make(model, tmp_path / "a", Sequence(1.0), adaptive_entropy=below).train()
     steps = lines(tmp_path / "a", "steps.jsonl")
     assert [s["entropy_coef"] for s in steps] == pytest.approx([0.01, 0.02, 0.02])
     above = AdaptiveEntropy(target=1e-9, delta=0.01, maximum=0.02)
-    make(base, tmp_path / "b", Sequence(1.0), adaptive_entropy=above).train()
+    make(model, tmp_path / "b", Sequence(1.0), adaptive_entropy=above).train()
     steps_above = lines(tmp_path / "b", "steps.jsonl")
     assert [s["entropy_coef"] for s in steps_above] == [0.0, 0.0, 0.0]
     # The bonus has a gradient: after the steps it acted in, the two runs are no longer the same.
@@ -162,10 +151,10 @@ def test_the_entropy_coefficient_rises_below_the_target_and_falls_above_it(base,
     assert steps[2]["entropy"] != steps_above[2]["entropy"]
 
 
-def test_likelihoods_are_those_of_the_weights_that_made_the_rollouts(base, tmp_path):
+def test_likelihoods_are_those_of_the_weights_that_made_the_rollouts(model, tmp_path):
     """Recomputed from the base model's plain logits for the first batch, completion by completion."""
     policy = Sequence(1.2)
-    trainer = make(base, tmp_path, policy)
+    trainer = make(model, tmp_path, policy)
     batches = []
     inner = trainer._prepare_inputs
 
@@ -175,23 +164,26 @@ def test_likelihoods_are_those_of_the_weights_that_made_the_rollouts(base, tmp_p
 
     trainer._prepare_inputs = spy
     trainer.train()
-    model, first = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), batches[0]
+    reference = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
+    first = batches[0]
     for index, row in enumerate(first["row"].tolist()):
         prompt = first["prompt_ids"][index][first["prompt_mask"][index].bool()]
         tokens = first["completion_ids"][index][first["completion_mask"][index].bool()]
-        logits = model(torch.cat([prompt, tokens])[None]).logits[0, len(prompt) - 1 : -1].double()
+        logits = (
+            reference(torch.cat([prompt, tokens])[None]).logits[0, len(prompt) - 1 : -1].double()
+        )
         for k, temperature in enumerate(CANDIDATES):
             log_probs = torch.log_softmax(logits / temperature, -1)
             expected = log_probs.gather(-1, tokens[:, None]).mean().item()
             assert policy.seen[0][0][row, k] == pytest.approx(expected, abs=1e-5)
 
 
-def test_no_forward_pass_is_added(base, tmp_path):
+def test_no_forward_pass_is_added(model, tmp_path):
     counts = {}
     for name, probe in (("with", CANDIDATES), ("without", ())):
         policy = Sequence(1.0)
         policy.candidates = probe
-        trainer = make(base, tmp_path / name, policy)
+        trainer = make(model, tmp_path / name, policy)
         trainer.candidates = probe
         calls = []
         trainer.model.model.register_forward_hook(
@@ -213,32 +205,32 @@ def test_no_forward_pass_is_added(base, tmp_path):
     ],
     ids=str,
 )
-def test_the_policy_is_shown_the_same_whatever_the_split(base, tmp_path, changes):
+def test_the_policy_is_shown_the_same_whatever_the_split(model, tmp_path, changes):
     one, other = Sequence(1.2), Sequence(1.2)
-    make(base, tmp_path / "one", one, steps=1).train()
-    make(base, tmp_path / "other", other, steps=1, **changes).train()
+    make(model, tmp_path / "one", one, steps=1).train()
+    make(model, tmp_path / "other", other, steps=1, **changes).train()
     np.testing.assert_allclose(one.seen[0][0], other.seen[0][0], atol=1e-6)
     np.testing.assert_array_equal(one.seen[0][1], other.seen[0][1])
     np.testing.assert_array_equal(one.seen[0][2].groups, other.seen[0][2].groups)
 
 
-def test_only_the_first_pass_over_a_rollout_feeds_the_policy(base, tmp_path):
+def test_only_the_first_pass_over_a_rollout_feeds_the_policy(model, tmp_path):
     policy = Sequence(0.9)
-    make(base, tmp_path, policy, steps=4, iterations=2, micro_batch=8).train()
+    make(model, tmp_path, policy, steps=4, iterations=2, micro_batch=8).train()
     assert len(policy.seen) == 2
     assert [s["temperature"] for s in lines(tmp_path, "steps.jsonl")] == [0.9] * 4
     assert len(lines(tmp_path, "policy.jsonl")) == 2
 
 
 @pytest.mark.parametrize("changes", [{"precision": "bf16"}, {"lora": Lora(rank=2, alpha=4)}])
-def test_other_precisions_and_adapters_train(base, tmp_path, changes):
+def test_other_precisions_and_adapters_train(model, tmp_path, changes):
     policy = Sequence(1.3)
-    make(base, tmp_path, policy, kl_coefficient=0.04, **changes).train()
+    make(model, tmp_path, policy, kl_coefficient=0.04, **changes).train()
     assert len(policy.seen) == STEPS
     assert all(np.isfinite(ll).all() for ll, _, _ in policy.seen)
 
 
-def test_a_sampler_at_another_temperature_stops_the_run(base, tmp_path, monkeypatch):
+def test_a_sampler_at_another_temperature_stops_the_run(model, tmp_path, monkeypatch):
     original = tampo.trainer.sampling.generate
 
     def elsewhere(*args, temperatures, **kwargs):
@@ -246,28 +238,28 @@ def test_a_sampler_at_another_temperature_stops_the_run(base, tmp_path, monkeypa
 
     monkeypatch.setattr(tampo.trainer.sampling, "generate", elsewhere)
     with pytest.raises(SamplerMismatch, match=r"step 0: .*temperature 0.9"):
-        make(base, tmp_path, Sequence(0.9)).train()
+        make(model, tmp_path, Sequence(0.9)).train()
 
 
-def test_untempered_log_probs_are_an_ablation(base, tmp_path):
+def test_untempered_log_probs_are_an_ablation(model, tmp_path):
     """Rollouts at T, loss at 1: the sampler still agrees with the model at T."""
     policy = Sequence(1.5)
-    make(base, tmp_path, policy, steps=1, logprob_temperature="one").train()
+    make(model, tmp_path, policy, steps=1, logprob_temperature="one").train()
     step = lines(tmp_path, "steps.jsonl")[0]
     assert step["sampler_gap_max"] < 1e-4
     assert step["entropy"] == pytest.approx(step["entropy_at_one"], abs=1e-9)
     assert policy.seen[0][0].shape[1] == len(CANDIDATES)
 
 
-def test_the_reference_model_is_scored_at_the_rollouts_temperature(base, tmp_path):
+def test_the_reference_model_is_scored_at_the_rollouts_temperature(model, tmp_path):
     """Before the first update policy and reference are equal, so their KL is zero at any T."""
-    make(base, tmp_path, Sequence(0.6), steps=1, kl_coefficient=0.5).train()
+    make(model, tmp_path, Sequence(0.6), steps=1, kl_coefficient=0.5).train()
     assert lines(tmp_path, "steps.jsonl")[0]["kl"] == pytest.approx(0.0, abs=1e-6)
 
 
-def test_trajectories_hold_one_row_each_with_every_candidate(base, tmp_path):
+def test_trajectories_hold_one_row_each_with_every_candidate(model, tmp_path):
     policy = Sequence(0.9)
-    trainer = make(base, tmp_path, policy)
+    trainer = make(model, tmp_path, policy)
     trainer.train()
     trainer.run_log.publish(tmp_path / "out")
     table = pq.read_table(tmp_path / "out" / "trajectories.parquet").to_pandas()
@@ -279,21 +271,21 @@ def test_trajectories_hold_one_row_each_with_every_candidate(base, tmp_path):
     assert first.groupby("group").problem_id.nunique().eq(1).all()
 
 
-def test_tampo_learns_from_what_it_is_shown(base, tmp_path):
+def test_tampo_learns_from_what_it_is_shown(model, tmp_path):
     context = PolicyContext(
         steps=STEPS, warmup_steps=0, candidates=CANDIDATES, seed=1, group_size=4, vocabulary=32
     )
     policy = build_policy("tampo", {}, context)
-    make(base, tmp_path, policy).train()
+    make(model, tmp_path, policy).train()
     records = lines(tmp_path, "policy.jsonl")
     assert [r["step"] for r in records] == list(range(STEPS))
     np.testing.assert_allclose(records[-1]["probabilities"], policy.probabilities)
     assert np.ptp(policy.ema_advantages) > 0
 
 
-def test_the_mean_advantage_of_every_group_is_zero(base, tmp_path):
+def test_the_mean_advantage_of_every_group_is_zero(model, tmp_path):
     policy = Sequence(1.0)
-    make(base, tmp_path, policy, steps=1).train()
+    make(model, tmp_path, policy, steps=1).train()
     _, advantages, feedback = policy.seen[0]
     for group in np.unique(feedback.groups):
         assert advantages[feedback.groups == group].mean() == pytest.approx(0, abs=1e-6)

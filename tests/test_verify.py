@@ -5,25 +5,17 @@ import shutil
 
 import pandas as pd
 import pytest
-from finished_study import STUDY, edit_line, write_finished_study
+from finished_study import STUDY, edit_line
 
 from tampo.artefacts import checksums, sha256_of, write_json
 from tampo.cli import main
-from tampo.report import report
 from tampo.verification import Verification, compare
 from tampo.verify import verify
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    results = write_finished_study(tmp_path_factory.mktemp("results") / STUDY.name)
-    report(STUDY, results, results / "report")
-    return results
-
-
 @pytest.fixture
-def results(finished, tmp_path):
-    return shutil.copytree(finished, tmp_path / STUDY.name)
+def results(finished_study, tmp_path):
+    return shutil.copytree(finished_study, tmp_path / STUDY.name)
 
 
 def quiet(_):
@@ -51,14 +43,14 @@ def sign_again(results, path):
     write_json(place, listed)
 
 
-def test_an_untouched_study_passes_and_says_what_was_checked(finished, capsys):
-    before = checksums(finished)
-    assert main(["verify", str(finished)]) == 0
+def test_an_untouched_study_passes_and_says_what_was_checked(finished_study, capsys):
+    before = checksums(finished_study)
+    assert main(["verify", str(finished_study)]) == 0
     printed = capsys.readouterr()
     assert "84 responses graded again" in printed.out and "11 run records" in printed.out
     assert printed.out.endswith("everything follows from what is stored\n")
     assert "grading sums, base, seed 1" in printed.err
-    assert checksums(finished) == before
+    assert checksums(finished_study) == before
 
 
 @pytest.mark.parametrize("signed", [False, True], ids=["plain", "signed"])

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from datasets import Dataset
+from test_trainer import length_reward
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl.generation import vllm_generation
 from trl.trainer import grpo_trainer
@@ -24,7 +25,6 @@ from tampo.arithmetic import generate
 from tampo.backends.vllm_rollouts import SeededRequests
 from tampo.grpo_settings import grpo_config
 from tampo.policy import OpenLoopPolicy
-from tampo.pretrain import PretrainSettings, pretrain
 from tampo.rollout_batch import SamplerMismatch
 from tampo.run_log import RunLog
 from tampo.seeds import derive
@@ -126,32 +126,17 @@ class Drawn(OpenLoopPolicy):
         pass
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("base")
-    settings = PretrainSettings(
-        hidden_size=32, intermediate_size=64, num_layers=2, num_heads=2, steps=30, batch_size=32
-    )
-    pretrain(settings, folder, 0, lambda _: None)
-    return folder
-
-
-def length_reward(completions, **_):
-    """Something that differs within groups; what it rewards does not matter here."""
-    return [float(len(c[0]["content"]) % 3) for c in completions]
-
-
-def stand_in(base, monkeypatch, shift=0.0):
+def stand_in(model, monkeypatch, shift=0.0):
     """Let TRL make our engine where it would start vLLM's."""
 
     class Generation(vllm_generation.VLLMGeneration):
         def _init_vllm(self):
-            self.llm = Engine(base, self.processing_class, shift)
+            self.llm = Engine(model, self.processing_class, shift)
 
     monkeypatch.setattr(grpo_trainer, "VLLMGeneration", Generation)
 
 
-def trained(base, folder, backend="vllm", base_seed=1):
+def trained(model, folder, backend="vllm", base_seed=1):
     """Train for two steps of two groups of four; return the trainer."""
     torch.set_num_threads(1)
     training = Training(
@@ -176,7 +161,7 @@ def trained(base, folder, backend="vllm", base_seed=1):
         candidates=CANDIDATES,
         base_seed=base_seed,
         run_log=RunLog(folder / "log"),
-        model=AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32),
+        model=AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32),
         reward_funcs=[length_reward],
         args=grpo_config(training, folder / "checkpoints", 1),
         train_dataset=Dataset.from_dict(
@@ -185,7 +170,7 @@ def trained(base, folder, backend="vllm", base_seed=1):
                 "problem_id": [p["id"] for p in problems],
             }
         ),
-        processing_class=AutoTokenizer.from_pretrained(base, padding_side="left"),
+        processing_class=AutoTokenizer.from_pretrained(model, padding_side="left"),
     )
     trainer.train()
     trainer.run_log.publish(folder / "out")
@@ -200,9 +185,9 @@ def trajectories(folder):
     return pq.read_table(folder / "out" / "trajectories.parquet").to_pandas()
 
 
-def test_temperature_n_and_seed_reach_every_request(base, tmp_path, monkeypatch, sampling_params):
-    stand_in(base, monkeypatch)
-    engine = trained(base, tmp_path).vllm_generation.llm
+def test_temperature_n_and_seed_reach_every_request(model, tmp_path, monkeypatch, sampling_params):
+    stand_in(model, monkeypatch)
+    engine = trained(model, tmp_path).vllm_generation.llm
     assert len(engine.calls) == len(DRAWN)
     for step, (params, temperature) in enumerate(zip(engine.calls, DRAWN, strict=True)):
         assert all(type(p) is sampling_params for p in params)
@@ -214,23 +199,23 @@ def test_temperature_n_and_seed_reach_every_request(base, tmp_path, monkeypatch,
 
 
 def test_weights_and_temperature_of_every_step_are_the_losss(
-    base, tmp_path, monkeypatch, sampling_params
+    model, tmp_path, monkeypatch, sampling_params
 ):
     """The learning rate is large: weights of the step before would open a gap."""
-    stand_in(base, monkeypatch)
-    trainer = trained(base, tmp_path)
+    stand_in(model, monkeypatch)
+    trainer = trained(model, tmp_path)
     assert trainer.vllm_generation.llm.syncs == len(DRAWN)
     assert [s["temperature"] for s in steps(tmp_path)] == list(DRAWN)
     assert all(s["sampler_gap_max"] < 1e-4 for s in steps(tmp_path))
 
 
 def test_an_engine_that_samples_as_transformers_does_gives_the_same_rollouts(
-    base, tmp_path, monkeypatch
+    model, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(vllm_generation, "SamplingParams", RecordedParams, raising=False)
-    stand_in(base, monkeypatch)
-    trained(base, tmp_path / "vllm")
-    trained(base, tmp_path / "hf", backend="hf")
+    stand_in(model, monkeypatch)
+    trained(model, tmp_path / "vllm")
+    trained(model, tmp_path / "hf", backend="hf")
     ours, theirs = trajectories(tmp_path / "vllm"), trajectories(tmp_path / "hf")
     for column in ("step", "row", "problem_id", "temperature", "length", "reward", "advantage"):
         assert ours[column].tolist() == theirs[column].tolist(), column
@@ -242,11 +227,11 @@ def test_an_engine_that_samples_as_transformers_does_gives_the_same_rollouts(
             assert one == pytest.approx(other, abs=tolerance)
 
 
-def test_base_seeds_sample_differently(base, tmp_path, monkeypatch):
+def test_base_seeds_sample_differently(model, tmp_path, monkeypatch):
     monkeypatch.setattr(vllm_generation, "SamplingParams", RecordedParams, raising=False)
-    stand_in(base, monkeypatch)
+    stand_in(model, monkeypatch)
     engines = [
-        trained(base, tmp_path / str(seed), base_seed=seed).vllm_generation.llm for seed in (1, 2)
+        trained(model, tmp_path / str(seed), base_seed=seed).vllm_generation.llm for seed in (1, 2)
     ]
     one, two = ([p.seed for call in engine.calls for p in call] for engine in engines)
     assert len({*one, *two}) == 2 * len(DRAWN) * ROWS
@@ -255,11 +240,11 @@ def test_base_seeds_sample_differently(base, tmp_path, monkeypatch):
     )
 
 
-def test_an_engine_at_another_temperature_stops_the_run(base, tmp_path, monkeypatch):
+def test_an_engine_at_another_temperature_stops_the_run(model, tmp_path, monkeypatch):
     monkeypatch.setattr(vllm_generation, "SamplingParams", RecordedParams, raising=False)
-    stand_in(base, monkeypatch, shift=0.1)
+    stand_in(model, monkeypatch, shift=0.1)
     with pytest.raises(SamplerMismatch, match=r"step 0: .*temperature 0.7"):
-        trained(base, tmp_path)
+        trained(model, tmp_path)
 
 
 class Recorder:
