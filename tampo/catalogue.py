@@ -5,6 +5,7 @@ A field map turns one row of a hub data set into one canonical record (`tampo.pr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,8 @@ ARITHMETIC_TEST = 96
 """Problems per arithmetic benchmark; the smallest family has 97 test problems."""
 ARITHMETIC_TRAIN = 240
 """Training problems per family; the smallest family has 244."""
+SHORT = 120
+"""Characters of the longest problem of a `-short` set: mostly two steps of arithmetic."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +39,10 @@ class Hub:
 
 @dataclass(frozen=True)
 class ProblemSet:
-    """One entry of the catalogue: from the hub or generated."""
+    """One entry of the catalogue: from the hub, generated, or a part of another."""
 
     count: int
-    """Problems in the whole set; any other number is an error."""
+    """Problems in the set; any other number is an error."""
     hub: Hub | None = None
     file: str | None = None
     """File name in a data folder."""
@@ -47,6 +50,12 @@ class ProblemSet:
     """Generator of the records of a set that needs no data."""
     training: bool = False
     """Whether it is a training set; all others are benchmarks with a task document each."""
+    solutions: bool = False
+    """Whether its records hold worked solutions."""
+    part_of: str | None = None
+    """Name of the set that this one is a part of, in place of a source of its own."""
+    keep: Callable[[dict[str, Any]], bool] | None = None
+    """Which canonical records of that set belong to this one."""
 
 
 def _aime24(row: dict[str, Any], _: int) -> dict[str, Any]:
@@ -106,7 +115,15 @@ def _without_dollars(answer: str) -> str:
 def _gsm8k(row: dict[str, Any], index: int, split: str) -> dict[str, Any]:
     # The worked solution ends in "#### 1,234".
     answer = row["answer"].rpartition("####")[2].strip().replace(",", "")
-    return {"id": f"gsm8k-{split}-{index}", "problem": row["question"], "answer": [answer]}
+    record = {"id": f"gsm8k-{split}-{index}", "problem": row["question"], "answer": [answer]}
+    if split == "train":
+        # Its steps are annotated as `<<48/2=24>>`; a few problems have none.
+        record["solution"] = "\n".join(re.findall(r"<<(.*?)>>", row["answer"])) or None
+    return record
+
+
+def _short(record: dict[str, Any]) -> bool:
+    return len(record["problem"]) <= SHORT
 
 
 def _open_s1(row: dict[str, Any], index: int) -> dict[str, Any]:
@@ -184,6 +201,7 @@ CATALOGUE: dict[str, ProblemSet] = {
         count=7473,
         file="gsm8k_train.jsonl",
         training=True,
+        solutions=True,
         hub=Hub(split="train", record=partial(_gsm8k, split="train"), **_GSM8K),
     ),
     "gsm8k-test": ProblemSet(
@@ -191,6 +209,10 @@ CATALOGUE: dict[str, ProblemSet] = {
         file="gsm8k_test.jsonl",
         hub=Hub(split="test", record=partial(_gsm8k, split="test"), **_GSM8K),
     ),
+    "gsm8k-train-short": ProblemSet(
+        count=435, part_of="gsm8k-train", keep=_short, training=True, solutions=True
+    ),
+    "gsm8k-test-short": ProblemSet(count=68, part_of="gsm8k-test", keep=_short),
     "open-s1": ProblemSet(
         count=18615,
         file="open_s1.jsonl",

@@ -175,7 +175,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--out", required=True, type=Path, metavar="DIR", help="output folder")
         return command
 
-    stage("model", _model, "make the base model of a study", data=False)
+    stage("model", _model, "make the base model of a study", data=True)
     stage("prefetch", _prefetch, "store the problem sets of a study as files", data=True)
     train = stage("train", _train, "train one method with one seed", data=True)
     train.add_argument("--model", required=True, type=Path, metavar="DIR", help="base model")

@@ -23,7 +23,16 @@ SOURCES = {
     "R": "a ruling of this project",
 }
 TAG = re.compile(rf"#.*?\[([{''.join(SOURCES)}])\]\s*(.*)")
-COMPARED = ("model", "prompt", "training", "seeds", "benchmarks", "evaluation", "methods")
+COMPARED = (
+    "model",
+    "warm_up",
+    "prompt",
+    "training",
+    "seeds",
+    "benchmarks",
+    "evaluation",
+    "methods",
+)
 SPEED_ONLY = {
     "training.micro_batch",
     "training.gradient_checkpointing",

@@ -2,7 +2,8 @@
 
 Three sources: a hub repository at a pinned commit, a GGUF file inside a pinned Python package, and
 a small model pretrained here. Whatever the source, no sampling filter survives in the generation
-config, so that the only sampling settings of a run are those of its study.
+config, so that the only sampling settings of a run are those of its study. A study may have the
+model warmed up on worked solutions before anything else starts from it (`tampo.warm_up`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
     GenerationConfig,
@@ -27,7 +30,7 @@ from transformers import (
 
 from tampo import provenance
 from tampo.artefacts import checksums, directory_written_whole, sha256_of, write_json
-from tampo.settings import HubModel, PackageModel, PretrainedHere
+from tampo.model_settings import HubModel, PackageModel, PretrainedHere
 from tampo.study import Study
 
 logger = logging.getLogger(__name__)
@@ -39,6 +42,7 @@ def make_model(study: Study, out: Path) -> None:
     Raises:
         ValueError: the package holds another file than the pinned one.
         RuntimeError: the package could not be had.
+        ProblemSetError: the problems of the warm-up cannot be read.
     """
     started = time.time()
     source = study.model
@@ -51,8 +55,23 @@ def make_model(study: Study, out: Path) -> None:
             details = _save(*_from_package(source), folder)
         else:
             details = _save(*_from_hub(source), folder)
+        if study.warm_up is not None:
+            details["warm_up"] = _warm_up(study, folder)
         record = provenance.collect("model", {"model": source.model_dump()}, started)
         write_json(folder / "run.json", {**record, **details, "files": checksums(folder)})
+
+
+def _warm_up(study: Study, folder: Path) -> dict[str, Any]:
+    """Replace the weights in `folder` by warmed-up ones and return what was done."""
+    from tampo.warm_up import warm_up
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    stored = AutoConfig.from_pretrained(folder).dtype
+    # AdamW's steps vanish in the rounding of 16-bit weights.
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    done = warm_up(study.warm_up, study.prompt, study.data_dir, model, tokenizer)
+    _save(model.to(stored), tokenizer, folder)
+    return done
 
 
 def _from_hub(source: HubModel) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

@@ -27,8 +27,8 @@ from transformers import (
 )
 
 from tampo.arithmetic import BOX, CHARACTERS, FAMILIES, completion, draw_problem
+from tampo.model_settings import PretrainSettings
 from tampo.seeds import derive
-from tampo.settings import PretrainSettings
 
 # `?3+5+2=`: the model has no absolute positions, and the question mark gives it a place to count
 # from; the equals sign asks for the answer.

@@ -13,6 +13,7 @@ A canonical record is one JSON object:
 | `multiple`    | bool, null     | the gold lists several values and all are required              |
 | `unit`        | str, null      | unit of the gold, left out of it                                |
 | `tolerance`   | str, null      | absolute tolerance of a numerical gold                          |
+| `solution`    | str, null      | worked solution; of GSM8K its calculations, one a line          |
 
 The first three are required. A set is read from canonical JSON lines when a folder is given, else
 from the hub at its pinned revision; arithmetic sets are generated and come with the package.
@@ -37,6 +38,7 @@ OPTIONAL: dict[str, tuple[type, ...]] = {
     "multiple": (bool, type(None)),
     "unit": (str, type(None)),
     "tolerance": (str, type(None)),
+    "solution": (str, type(None)),
 }
 
 
@@ -59,6 +61,23 @@ def load_problems(
             message names the file and line, or the hub repository and row.
     """
     entry = _entry(name)
+    if entry.part_of is not None:
+        where = name
+        records = [r for r in load_problems(entry.part_of, data_dir) if entry.keep(r)]
+    else:
+        where, records = _read(name, entry, data_dir)
+    if len(records) != entry.count:
+        raise ProblemSetError(
+            f"{where}: {len(records)} problems, but {name} has {entry.count}; "
+            "the source is truncated or of another version"
+        )
+    return records[:limit]
+
+
+def _read(
+    name: str, entry: ProblemSet, data_dir: str | Path | None
+) -> tuple[str, list[dict[str, Any]]]:
+    """Return where a set is read from, and its records, checked."""
     if entry.make is not None:
         where, records = name, entry.make()
         origin = [f"{name}:{number}" for number, _ in enumerate(records, start=1)]
@@ -68,13 +87,8 @@ def load_problems(
     else:
         where = f"hub:{entry.hub.repository}"
         records, origin = _read_hub(entry.hub)
-    if len(records) != entry.count:
-        raise ProblemSetError(
-            f"{where}: {len(records)} problems, but {name} has {entry.count}; "
-            "the source is truncated or of another version"
-        )
     check(records, origin)
-    return records[:limit]
+    return where, records
 
 
 def check(records: Sequence[Any], origin: Sequence[str]) -> None:
@@ -191,6 +205,8 @@ def _read_hub(hub: Hub) -> tuple[list[Any], list[str]]:
 def source(name: str, data_dir: str | Path | None = None) -> dict[str, Any]:
     """Return where the set's records come from, for `run.json`; hub revisions are resolved."""
     entry = _entry(name)
+    if entry.part_of is not None:
+        return source(entry.part_of, data_dir)
     if entry.make is not None:
         return {"generated": name, "seed": ARITHMETIC_SEED}
     if data_dir is not None:

@@ -44,7 +44,8 @@ def collect(stage: str, arguments: dict[str, Any], started: float) -> dict[str, 
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return {
         "stage": stage,
-        "command": [sys.executable, "-m", "tampo", *sys.argv[1:]],
+        # Not the interpreter's path: a record is read on other machines, and packages are listed.
+        "command": ["python", "-m", "tampo", *sys.argv[1:]],
         "arguments": arguments,
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
         "seconds": {

@@ -14,7 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, PreTrainedModel
+from transformers import (
+    DynamicCache,
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+    PreTrainedModel,
+)
 
 NUCLEUS_GUESS = 256
 """Tokens looked at first when the nucleus is sought; more are looked at where they do not reach it."""
@@ -113,6 +119,36 @@ def left_padded(
     return ids.to(device), mask.to(device)
 
 
+def _prompts_read_once(
+    model: PreTrainedModel,
+    prompt_ids: Sequence[Sequence[int]],
+    ids: torch.Tensor,
+    mask: torch.Tensor,
+) -> DynamicCache | None:
+    """Return keys and values of all prompts but their last token, each prompt computed once.
+
+    A group's completions share their prompt, and so do the responses to one problem; `generate`
+    would read it anew for every row. None where no two prompts are the same.
+    """
+    first_rows: dict[tuple[int, ...], int] = {}
+    own = [first_rows.setdefault(tuple(p), row) for row, p in enumerate(prompt_ids)]
+    if len(first_rows) == len(own) or ids.shape[1] == 1:
+        return None
+    rows = torch.tensor(list(first_rows.values()), device=ids.device)
+    positions = (mask.cumsum(-1) - 1).clamp(min=0)
+    cache = DynamicCache(config=model.config)
+    model.get_decoder()(
+        input_ids=ids[rows, :-1],
+        attention_mask=mask[rows, :-1],
+        position_ids=positions[rows, :-1],
+        past_key_values=cache,
+        use_cache=True,
+    )
+    place = {row: index for index, row in enumerate(first_rows.values())}
+    cache.batch_select_indices(torch.tensor([place[row] for row in own], device=ids.device))
+    return cache
+
+
 @contextmanager
 def _own_generation_config_ignored(model: PreTrainedModel) -> Iterator[None]:
     # `generate` fills what a given config leaves open from the model's own, so a repetition penalty
@@ -169,6 +205,7 @@ def generate(
         output = model.generate(
             input_ids=ids,
             attention_mask=mask,
+            past_key_values=_prompts_read_once(model, prompt_ids, ids, mask),
             generation_config=config,
             logits_processor=LogitsProcessorList([sampler]),
         )

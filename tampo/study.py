@@ -11,13 +11,13 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from tampo.artefacts import sha256_of
+from tampo.model_settings import Model, WarmUp
 from tampo.policy import PolicyContext, policy_class
 from tampo.resources import Resources, accumulation_steps
 from tampo.settings import (
     Benchmark,
     Closed,
     Evaluation,
-    Model,
     Name,
     Prompt,
     Statistics,
@@ -61,6 +61,8 @@ class Study(Closed):
     description: str
     """One or two sentences for the report."""
     model: Model
+    warm_up: WarmUp | None = None
+    """Supervised steps that make the base model of what `model` names; null for none [P]."""
     prompt: Prompt = Prompt()
     training: Training
     methods: list[Method] = Field(min_length=1)
@@ -155,6 +157,9 @@ class Study(Closed):
         from tampo.rewards import REWARDS
 
         _known("training.problems", [self.training.problems], CATALOGUE)
+        if self.warm_up is not None:
+            solved = [name for name, entry in CATALOGUE.items() if entry.solutions]
+            _known("warm_up.problems", [self.warm_up.problems], solved)
         _known("benchmarks", [b.name for b in self.benchmarks], BENCHMARKS)
         _known("training.rewards", [r.name for r in self.training.rewards], REWARDS)
         if self.training.problems in [b.name for b in self.benchmarks]:
@@ -211,7 +216,9 @@ class Study(Closed):
         changes and not when anything else in the study does.
         """
         parts: dict[str, Any] = {"model": self.model}
-        if stage != "model":
+        if self.warm_up is not None:
+            parts |= {"warm_up": self.warm_up, "prompt": self.prompt}
+        if stage != "model" or self.warm_up is not None:
             parts["data_dir"] = self.data_dir
         if stage == "train":
             own = self.method(method)

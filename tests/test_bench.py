@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import Qwen2Config
 
-from tampo.bench import head, step
+from tampo.bench import head, rollouts, step
 from tampo.bench.run import _page
 
 MICRO = Qwen2Config(
@@ -53,14 +53,42 @@ def test_a_whole_measurement_has_its_ratios_and_its_page(micro):
         "separate_passes",
     }
     assert len(messages) == 2 + 3
+    speed = {"micro": rollouts.rollout_speed("micro", 2, messages.append)}
     run = {
         "hardware": {"processor": "p", "gpus": []},
         "packages": {"torch": "1", "transformers": "2", "trl": "3"},
         "arguments": {"threads": 1, "rounds": 2},
         "source": {"commit": "c", "dirty": False},
     }
-    page = _page({"steps": steps, "heads": heads, "run": run})
-    assert page.count("| micro |") == 2
+    page = _page({"steps": steps, "heads": heads, "rollouts": speed, "run": run})
+    # One line for the step, one for the head, one for each way and for each floor.
+    assert page.count("| micro |") == 2 + len(speed["micro"]["ways"]) + 2
+
+
+def test_rollouts_are_compared_with_what_the_memory_allows(micro, monkeypatch):
+    monkeypatch.setattr(rollouts, "_bandwidth", lambda _: 1e6)
+    found = rollouts.rollout_speed("micro", 1, lambda _: None)
+    assert found["tokens"] == 20
+    # Embedding and head 16 x 16 each; the layer: attention 4 x 16 x 16 and 3 x 16 biases, feed-forward
+    # 3 x 16 x 32, two norms; the last norm. Keys and values: 2 x 16 for 4 rows of 3 + 5/2 tokens.
+    weights = 2 * 256 + 4 * 256 + 48 + 3 * 512 + 3 * 16
+    numbers = weights + 4 * 5.5 * 32
+    assert found["floor"]["fp32"]["bytes_per_token_step"] == 4 * numbers
+    assert found["floor"]["bf16"]["seconds"] == pytest.approx(5 * 2 * numbers / 1e6)
+    ours = found["ways"][rollouts.OURS]
+    assert ours["share_of_floor"] == pytest.approx(
+        found["floor"]["fp32"]["seconds"] / ours["seconds"]
+    )
+    assert found["ways"][rollouts.PLAIN]["over_plain"] == 1
+
+
+def test_a_way_that_cannot_run_says_why(micro, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("no such kernel\nhere")
+
+    monkeypatch.setattr(rollouts, "_continuously", broken)
+    found = rollouts.rollout_speed("micro", 1, lambda _: None)
+    assert found["ways"]["continuous batching"] == {"failed": "RuntimeError: no such kernel"}
 
 
 def test_the_heads_compared_compute_the_same(micro):

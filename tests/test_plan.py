@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from studies import micro_study
 
 from tampo.cli import main
+from tampo.model_settings import HubModel
 from tampo.plan import cost_model
 from tampo.plan.cost_model import GIB, Assumptions, Responses, generation_seconds
 from tampo.plan.hardware import GPUS, Gpu
@@ -21,7 +22,7 @@ from tampo.plan.measured import measured_against_planned
 from tampo.plan.rendering import render
 from tampo.plan.shapes import SHAPES, ModelShape, shape_of
 from tampo.plan.study_plan import Layout, plan, rollouts, step_seconds
-from tampo.settings import HubModel, Lora, Training
+from tampo.settings import Lora, Training
 from tampo.study import StudyError, load_study
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from tampo.arithmetic import BOX, FAMILIES, completion, generate, split_of
 from tampo.artefacts import checksums
 from tampo.grading import grade
+from tampo.model_settings import PretrainSettings, StrategyShares
 from tampo.pretrain import (
     IGNORED,
     Batch,
@@ -24,7 +25,6 @@ from tampo.pretrain import (
     pretrain,
     weighted_loss,
 )
-from tampo.settings import PretrainSettings, StrategyShares
 
 MICRO = PretrainSettings(
     hidden_size=16,

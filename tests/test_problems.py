@@ -20,6 +20,8 @@ REAL = {
     "olympiadbench": 675,
     "gsm8k-train": 7473,
     "gsm8k-test": 1319,
+    "gsm8k-train-short": 435,
+    "gsm8k-test-short": 68,
 }
 GENERATED = [name for name, entry in CATALOGUE.items() if entry.make is not None]
 
@@ -46,13 +48,25 @@ def test_names_can_be_folders_and_wildcards():
 
 
 def test_training_sets_are_no_benchmarks():
-    training = {"gsm8k-train", "open-s1", "ecqa-train", "arithmetic-train"}
+    training = {"gsm8k-train", "gsm8k-train-short", "open-s1", "ecqa-train", "arithmetic-train"}
     assert set(BENCHMARKS) == set(CATALOGUE) - training
 
 
 def test_a_complete_file_loads(tmp_path):
     records = [record(i) for i in range(40)]
     assert load_problems("amc23", write(tmp_path, records)) == records
+
+
+def test_a_part_of_a_set_is_read_from_the_set(tmp_path):
+    whole = [record(i, problem="Q" * (121 if i % 2 else 120)) for i in range(1319)]
+    write(tmp_path, whole, "gsm8k_test.jsonl")
+    with pytest.raises(ProblemSetError, match=r"gsm8k-test-short: 660 problems, but .* has 68"):
+        load_problems("gsm8k-test-short", tmp_path)
+    short = [r if i < 68 else r | {"problem": "Q" * 200} for i, r in enumerate(whole)]
+    short = [r | {"problem": "Q" * 120} if i < 68 else r for i, r in enumerate(short)]
+    write(tmp_path, short, "gsm8k_test.jsonl")
+    assert load_problems("gsm8k-test-short", tmp_path, limit=5) == short[:5]
+    assert source("gsm8k-test-short", tmp_path) == {"file": "gsm8k_test.jsonl"}
 
 
 def test_blank_lines_are_no_problems(tmp_path):

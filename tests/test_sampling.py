@@ -91,6 +91,24 @@ def test_log_probs_are_those_of_the_model_at_the_temperature(model):
         assert log_probs == pytest.approx(expected.squeeze(-1).tolist(), abs=1e-4)
 
 
+def test_a_prompt_is_read_once_however_many_completions_it_has(model):
+    """The same completions as one row at a time, from one pass over each different prompt."""
+    prompts = [[3, 4, 5], [6], [3, 4, 5], [7, 8], [6], [3, 4, 5]]
+    alone = [sample(model, [p], [seed]) for seed, p in enumerate(prompts)]
+    read = []
+    decoder = model.get_decoder()
+    handle = decoder.register_forward_pre_hook(
+        lambda _, __, kwargs: read.append(tuple(kwargs["input_ids"].shape)), with_kwargs=True
+    )
+    try:
+        together = sample(model, prompts, range(6))
+    finally:
+        handle.remove()
+    assert together.token_ids == [one.token_ids[0] for one in alone]
+    assert read[:2] == [(3, 2), (6, 1)]
+    assert all(shape == (6, 1) for shape in read[1:])
+
+
 def test_a_completion_ends_at_its_first_end_of_sequence(model):
     completions = sample(model, [[3]] * 64, range(64), temperature=2.0, length=16)
     assert any(completions.finished) and not all(completions.finished)

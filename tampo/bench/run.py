@@ -13,6 +13,7 @@ import torch
 from tampo import provenance
 from tampo.artefacts import write_atomically, write_json
 from tampo.bench.head import head_times
+from tampo.bench.rollouts import rollout_speed
 from tampo.bench.step import step_ratio
 
 logger = logging.getLogger(__name__)
@@ -34,10 +35,12 @@ def bench(out: Path, page: Path | None, rounds: int, threads: int) -> None:
     names = ON_GPU if torch.cuda.is_available() else ON_CPU
     heads = {name: head_times(name, rounds, logger.info) for name in names}
     steps = {name: step_ratio(name, rounds, logger.info) for name in names}
+    rollouts = {name: rollout_speed(name, rounds, logger.info) for name in names}
     result = {
         "step_ratio_tampo_over_trl": {name: step["ratio"] for name, step in steps.items()},
         "steps": steps,
         "heads": heads,
+        "rollouts": rollouts,
         "run": provenance.collect("bench", {"rounds": rounds, "threads": threads}, started),
     }
     write_json(out / "bench.json", result)
@@ -87,4 +90,32 @@ def _page(result: dict[str, Any]) -> str:
             f"| {head['separate_over_fused']:.1f} | {head['fused_over_floor']:.2f} "
             f"| {', '.join(f'{peak[key]:.0f}' for key in keys)} |"
         )
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, *_rollout_lines(result["rollouts"]), ""])
+
+
+def _rollout_lines(rollouts: dict[str, Any]) -> list[str]:
+    lines = [
+        "",
+        "## Rollouts: tokens sampled a second",
+        "",
+        "Floor: all weights, and keys and values of all rows, read once a token.",
+        "",
+        "| shape | rows | way | tokens/s | over plain | share of the floor's speed |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, measured in rollouts.items():
+        for way, figures in measured["ways"].items():
+            if "failed" in figures:
+                found = f"not run: {figures['failed']} | – | –"
+            else:
+                found = (
+                    f"{figures['tokens_per_second']:.0f} | {figures['over_plain']:.2f} "
+                    f"| {figures['share_of_floor']:.3f}"
+                )
+            lines.append(f"| {name} | {measured['rows']} | {way} | {found} |")
+        for precision, floor in measured["floor"].items():
+            lines.append(
+                f"| {name} | {measured['rows']} | floor, {precision}, at "
+                f"{floor['bandwidth_gb_s']:.1f} GB/s | {floor['tokens_per_second']:.0f} | – | 1 |"
+            )
+    return lines

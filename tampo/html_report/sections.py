@@ -11,11 +11,11 @@ from typing import Any
 import pandas as pd
 
 from tampo.claims import VERDICTS
+from tampo.model_settings import HubModel, PackageModel
 from tampo.plan.hardware import GPUS
 from tampo.plan.measured import measured_against_planned
 from tampo.published import PREFIX
 from tampo.run_records import RunRecord, hours
-from tampo.settings import HubModel, PackageModel
 from tampo.study import Study, StudyError
 
 SHORT = 12
@@ -95,7 +95,16 @@ def duration(hours: float) -> str:
 
 
 def model_name(study: Study) -> str:
-    """Return the base model's name and revision."""
+    """Return the base model's name and revision, and its warm-up if it has one."""
+    if (warm_up := study.warm_up) is None:
+        return _source_name(study)
+    return (
+        f"{_source_name(study)}, warmed up on solutions of {warm_up.problems}: {warm_up.steps} "
+        f"supervised steps of {warm_up.batch_size}"
+    )
+
+
+def _source_name(study: Study) -> str:
     model = study.model
     if isinstance(model, HubModel):
         return f"{model.repository} at {model.revision[:SHORT]}"

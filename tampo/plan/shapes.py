@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tampo.settings import HubModel, Lora, Model, PackageModel
+from tampo.model_settings import HubModel, Model, PackageModel
+from tampo.settings import Lora
 from tampo.study import StudyError
 
 

@@ -1,4 +1,4 @@
-# Stage 1: the base model as safetensors, from the hub, out of a package, or pretrained here.
+# Stage 1: the base model as safetensors, from the hub, out of a package, or pretrained here, and warmed up.
 # What needs the network runs where Snakemake was started: compute nodes often have none.
 if STUDY.model.source != "pretrain":
 
@@ -25,8 +25,10 @@ rule model:
     params:
         **settings_of("model"),
         study=STUDY_FILE,
+        data=DATA_OPTION if STUDY.warm_up else "",
     shell:
-        "python -m tampo model --study {params.study} --out {output} > {log} 2>&1"
+        "python -m tampo model --study {params.study} {params.data} --out {output}"
+        " > {log} 2>&1"
 
 
 # All that a study reads from the network: its base model, and its problem sets as files.
