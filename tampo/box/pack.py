@@ -13,7 +13,7 @@ from typing import Any
 from tampo.artefacts import sha256_of
 from tampo.box.environment import HERE, make_wheels
 from tampo.box.manifest import Packed
-from tampo.box.parts import MANIFEST, BoxError, say, write_parts
+from tampo.box.parts import MANIFEST, BoxError, part_bytes, say, write_parts
 from tampo.prefetch import prefetch
 from tampo.provenance import REVISION, source_revision
 from tampo.settings import HubModel, PackageModel
@@ -57,6 +57,7 @@ def pack(
         BoxError: something that has to travel cannot be had; says what would help.
         ProblemSetError: a problem set cannot be read.
     """
+    part_bytes(part_mib)
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".packing-", dir=out) as temporary:
         scratch = Path(temporary)
@@ -76,9 +77,11 @@ def pack(
             "system_packages": environment.box_has is not None,
             "installed": installed,
         }
-        everything = members | model | problems | wheels
+        # What is large and seldom changes comes first: a change behind it leaves its parts as they were.
+        groups = (wheels, model, problems, members)
+        everything = [item for group in groups for item in sorted(group.items())]
         say(f"writing {len(everything)} files in parts of at most {part_mib:g} MiB")
-        manifest = write_parts(out, sorted(everything.items()), part_mib, contents)
+        manifest = write_parts(out, everything, part_mib, contents)
     Packed.model_validate_json(json.dumps(manifest))
     for name in SCRIPTS:
         shutil.copyfile(Path(__file__).with_name(name), out / name)

@@ -111,6 +111,14 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def part_bytes(part_mib: float) -> int:
+    """Return the size of a part in bytes; BoxError where there is none."""
+    size = int(part_mib * MIB)
+    if size < 1:
+        raise BoxError(f"--part-mib: {part_mib:g} is no size of a part; it must be greater than 0")
+    return size
+
+
 def write_parts(
     folder: Path,
     members: Iterable[tuple[str, Path | bytes]],
@@ -123,9 +131,7 @@ def write_parts(
 
     Parts of an earlier call in `folder` are removed first.
     """
-    size = int(part_mib * MIB)
-    if size < 1:
-        raise BoxError(f"--part-mib: {part_mib:g} is no size of a part; it must be greater than 0")
+    size = part_bytes(part_mib)
     folder.mkdir(parents=True, exist_ok=True)
     for old in (folder / MANIFEST, *folder.glob("part-*")):
         old.unlink(missing_ok=True)
