@@ -147,10 +147,11 @@ def test_problem_sets_travel_as_files(tmp_path, data_dir):
 
 def test_a_study_and_a_policy_that_git_does_not_know_travel(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    shutil.copy(ROOT / "baselines" / "fixed.py", tmp_path / "mine.py")
+    text = "from baselines.fixed import Fixed\n\n\nclass Mine(Fixed):\n    pass\n"
+    (tmp_path / "mine.py").write_text(text)
     methods = [
         {"name": "base", "policy": "untrained"},
-        {"name": "mine", "policy": "mine.py:Fixed", "settings": {"temperature": 0.7}},
+        {"name": "mine", "policy": "mine.py:Mine", "settings": {"temperature": 0.7}},
     ]
     table = {"name": "table1", "title": "All", "methods": ["base", "mine"]}
     study = micro_study(methods=methods, tables=[table])

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-from pathlib import Path
 
 import pytest
 import yaml
@@ -35,7 +34,7 @@ def collected(into, out, *words):
 @pytest.fixture(scope="module")
 def parts(finished, tmp_path_factory):
     """What that box sends; tests leave it as it is."""
-    return collected(finished, tmp_path_factory.mktemp("parts"), "--part-mib", "0.01")
+    return collected(finished, tmp_path_factory.mktemp("parts"), "--part-mib", "0.002")
 
 
 @pytest.fixture
@@ -55,7 +54,7 @@ def other(**changes):
     """Return `STUDY` with other settings; dicts update."""
     content = STUDY.model_dump(mode="json", exclude_unset=True)
     for key, value in changes.items():
-        content[key] = {**content[key], **value} if isinstance(value, dict) else value
+        content[key] = {**content.get(key, {}), **value} if isinstance(value, dict) else value
     return Study(**content)
 
 
@@ -256,24 +255,25 @@ def test_a_link_is_not_unpacked(parts, results, tmp_path):
 
 
 def damage(path):
-    path.write_bytes(path.read_bytes()[:-1])
+    path.write_bytes(path.read_bytes()[:-2])
 
 
 @pytest.mark.parametrize(
-    ("change", "code", "message"),
+    ("change", "name", "code", "message"),
     [
-        (lambda p: (p / "part-0001").unlink(), 3, "missing: part-0001"),
-        (lambda p: damage(p / "part-0001"), 3, "damaged: {parts}/part-0001"),
-        (lambda p: (p / "manifest.json").unlink(), 3, "missing: manifest.json"),
-        (lambda p: (p / "manifest.json").write_text("{"), 3, "damaged: {parts}/manifest.json"),
-        (lambda p: None, 2, "study: must be 'ci' (got 'micro')"),
+        (lambda p: (p / "part-0001").unlink(), "micro", 3, "missing: part-0001"),
+        (lambda p: damage(p / "part-0001"), "micro", 3, "damaged: {parts}/part-0001"),
+        (lambda p: (p / "manifest.json").unlink(), "micro", 3, "missing: manifest.json"),
+        (lambda p: damage(p / "manifest.json"), "micro", 3, "damaged: {parts}/manifest.json"),
+        (lambda p: None, "other", 2, "study: must be 'other' (got 'micro')"),
     ],
 )
-def test_the_command_says_why_it_refuses(parts, tmp_path, capsys, change, code, message):
+def test_the_command_says_why_it_refuses(parts, tmp_path, capsys, change, name, code, message):
     copy = tmp_path / "parts"
     shutil.copytree(parts, copy)
     change(copy)
-    study = Path(__file__).resolve().parents[1] / "workflow" / "studies" / "ci.yaml"
+    study = tmp_path / "study.yaml"
+    study.write_text(yaml.safe_dump(other(name=name).model_dump(mode="json")))
     words = ["box", "receive", str(copy), "--study", str(study)]
     assert main([*words, "--results", str(tmp_path / "results")]) == code
     assert message.format(parts=copy) in capsys.readouterr().err

@@ -159,7 +159,8 @@ def _until(deadline: float | None, command: list[str], into: Path, lock: int) ->
                     "time is up: training saves a checkpoint, evaluation keeps its finished batches"
                 )
                 process.send_signal(signal.SIGTERM)
-                told = now - AGAIN
+                # Not at once: signals that wait together are taken in the order of their numbers.
+                told = now - AGAIN + 1
             # Again and again: a job may have started just after the signal was passed on.
             if told is not None and now - told >= AGAIN:
                 process.send_signal(signal.SIGUSR1)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from tampo.box.parts import BoxError, read_manifest
+from tampo.box.parts import MANIFEST, BoxError, read_manifest
 from tampo.settings import Closed, Name
 from tampo.validation import explain
 
@@ -88,4 +88,4 @@ def read_collected(folder: Path) -> Collected:
         # From JSON, because a strict model takes a list for a tuple there only.
         return Collected.model_validate_json(json.dumps(content))
     except ValidationError as error:
-        raise BoxError(explain(error, Collected, "manifest.json")) from None
+        raise BoxError(f"{folder / MANIFEST}: {explain(error, Collected)}") from None

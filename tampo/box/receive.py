@@ -24,7 +24,7 @@ from tampo.artefacts import sha256_of
 from tampo.box.agreement import disagreements
 from tampo.box.left_behind import note_left_behind
 from tampo.box.manifest import Collected, Run, read_collected
-from tampo.box.parts import MIB, BoxError, PartReader, PartsError, find_parts, say
+from tampo.box.parts import MANIFEST, MIB, BoxError, PartReader, PartsError, find_parts, say
 from tampo.run_log import POLICY, STEPS, TRAJECTORIES
 from tampo.study import UNTRAINED, Study
 
@@ -70,7 +70,9 @@ def receive(parts: Path, study: Study, results: Path, *, replace: bool = False) 
     """
     manifest = read_collected(parts)
     if manifest.study != study.name:
-        raise BoxError(f"manifest.json: study: must be {study.name!r} (got {manifest.study!r})")
+        raise BoxError(
+            f"{parts / MANIFEST}: study: must be {study.name!r} (got {manifest.study!r})"
+        )
     say(f"checking {len(manifest.parts)} parts, {manifest.bytes / MIB:.1f} MiB")
     paths = find_parts([parts], manifest.model_dump())
     results.mkdir(parents=True, exist_ok=True)
