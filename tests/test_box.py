@@ -217,7 +217,8 @@ def test_packages_of_the_box_are_seen_behind_the_wheels(wheel_house, tmp_path): 
     assert done.returncode == 1, done.stderr
     assert "No module named" not in done.stderr
     words = (tmp_path / "asked.txt").read_text().split()
-    assert words[:3] == ["install", "--no-index", "--no-deps"] and words[3].endswith(wheel.name)
+    assert words[:-1] == ["install", "--no-index", "--no-deps", "--ignore-installed"]
+    assert words[-1].endswith(wheel.name)
 
 
 FAKE = """

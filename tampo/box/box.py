@@ -214,8 +214,9 @@ def _python(into: Path, packed: dict[str, Any]) -> Path:
         wheels = sorted((into / WHEELS).glob("*.whl"))
         pip = next(wheel for wheel in wheels if wheel.name.startswith("pip-"))
         named = [str(into / WHEELS / name) for name in packed["installed"]]
-        install = [str(python), f"{pip}/pip", "install", "--no-index", "--no-deps"]
-        subprocess.run([*install, *named], check=True)
+        # What the box has of a packed wheel is of another version, or would not have been packed.
+        options = ["--no-index", "--no-deps", "--ignore-installed"]
+        subprocess.run([str(python), f"{pip}/pip", "install", *options, *named], check=True)
         ready.touch()
     return python
 

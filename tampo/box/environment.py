@@ -26,7 +26,7 @@ def make_wheels(
     Args:
         root: folder of pyproject.toml.
         kind: a key of `EXTRAS`.
-        box_has: what `pip freeze` prints on the box; those packages stay out, in any version.
+        box_has: what `pip list --format=freeze` prints on the box; those packages stay out, in any version.
         box_python: Python of the box, `3.12`; another one than this only together with `box_has`.
 
     Raises:
@@ -66,7 +66,7 @@ def resolved(requirements: Sequence[str], scratch: Path) -> list[str]:
 
 
 def missing(pins: Iterable[str], frozen: Iterable[str]) -> list[str]:
-    """Return the pins, `name==version`, of packages that no line of `pip freeze` names."""
+    """Return the pins, `name==version`, of packages that no line of `pip list --format=freeze` names."""
     names = (re.match(r"[A-Za-z0-9][\w.\-]*", line) for line in frozen)
     there = {_canonical(name[0]) for name in names if name}
     return [pin for pin in pins if _canonical(pin.partition("==")[0]) not in there]

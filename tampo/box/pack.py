@@ -35,7 +35,7 @@ class Environment:
     wheels: str
     """`cpu`, `gpu`, or `none` where the box has the packages."""
     box_has: Path | None = None
-    """What `pip freeze` prints on the box: packages that need not travel."""
+    """what `pip list --format=freeze` prints on the box: packages that need not travel."""
     box_python: str | None = None
     """Python of the box; None is the one that packs."""
 
