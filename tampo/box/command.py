@@ -57,7 +57,10 @@ def add_box_commands(box: argparse.ArgumentParser) -> None:
         help="environment to pack; none where the box has the packages (default: gpu)",
     )
     pack.add_argument(
-        "--box-has", type=Path, metavar="FILE", help="`pip list --format=freeze` of the box: leave these out"
+        "--box-has",
+        type=Path,
+        metavar="FILE",
+        help="`pip list --format=freeze` of the box: leave these out",
     )
     pack.add_argument("--box-python", metavar="X.Y", help="Python of the box, with --box-has")
     receive.add_argument(
