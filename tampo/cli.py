@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tampo import __version__
+from tampo.box.command import add_box_commands
+from tampo.box.parts import BoxError
 from tampo.signals import EXIT_CODE, Stopped
 from tampo.study import Study, StudyError, load_study
 
@@ -160,7 +162,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def add(name: str, run: Callable, text: str) -> argparse.ArgumentParser:
+    def add(name: str, run: Callable | None, text: str) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(run=run)
         return command
@@ -234,6 +236,8 @@ def _parser() -> argparse.ArgumentParser:
     policies.add_argument(
         "--settings", default="{}", metavar="JSON", help="settings of the policy (default: {})"
     )
+    box = add("box", None, "run a study on a machine without network: pack it, receive its runs")
+    add_box_commands(box)
     measure = add("bench", _bench, "measure the cost of TAMPO's step and of the fused head")
     measure.add_argument("--out", required=True, type=Path, metavar="DIR")
     measure.add_argument("--page", type=Path, metavar="FILE", help="also write a Markdown page")
@@ -245,7 +249,8 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run one subcommand and return the process's exit code.
 
-    2 is a mistake in what was asked, 75 an end by a signal: the same command goes on.
+    2 is a mistake in what was asked, 3 means that parts of what travelled are missing or damaged, 75 is an
+    end by a signal: the same command goes on.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     args = _parser().parse_args(argv)
@@ -254,6 +259,8 @@ def main(argv: list[str] | None = None) -> int:
         return args.run(args) or 0
     except StudyError as error:
         return _failed(error, 2)
+    except BoxError as error:
+        return _failed(error, error.code)
     except Stopped as error:
         return _failed(error, EXIT_CODE)
     except (ValueError, FileNotFoundError) as error:

