@@ -84,7 +84,8 @@ def simulated(rng, groups, gain=0.0):
     for level in (0.2, 0.45, 0.6):
         parts = []
         for shift in (0.0, gain):
-            chance = np.clip(rng.normal(level + shift, 0.15, size=groups), 0, 1)
+            mean = level + shift
+            chance = rng.beta(6 * mean, 6 * (1 - mean), size=groups)
             parts.append(rng.binomial(8, chance) / 8)
         runs.append(Windows(*parts))
     return runs
@@ -99,11 +100,10 @@ def test_without_a_change_five_in_a_hundred_are_found():
 
 
 def test_the_interval_covers_the_true_rise():
-    # Clipping at 0 and 1 is rare at these levels and moves the truth by less than a thousandth.
     rng, trials, gain = generator(2, "simulation"), 600, 0.1
     found = [rise(simulated(rng, 24, gain), settings(400), rng).difference for _ in range(trials)]
     covered = np.mean([low <= gain <= high for _, low, high in found])
-    assert 0.92 <= covered <= 0.975
+    assert 0.92 <= covered <= 0.97
 
 
 def write_run(results, method, seed, rewards):
