@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import pandas as pd
 
@@ -22,9 +22,9 @@ from tampo.score_arrays import score_arrays
 from tampo.statistics import AVERAGE
 from tampo.study import Study
 
-Word = Literal["better than", "worse than", "neither better nor worse than"]
-NEITHER: Word = "neither better nor worse than"
-WORDS: tuple[Word, ...] = ("better than", "worse than", NEITHER)
+Word = Literal["is better than", "is worse than", "cannot be told from"]
+BETTER, WORSE, NEITHER = WORDS = get_args(Word)
+"""How one method does against another. The last is no finding of equality: both may be true."""
 CONTROLS = {
     "uniform": "uniform draws",
     "replay": "replay of its temperatures",
@@ -48,8 +48,8 @@ class Comparison:
     def word(self) -> Word:
         """How TAMPO does against the rival, as far as the interval can tell."""
         if self.found.low > 0:
-            return "better than"
-        return "worse than" if self.found.high < 0 else NEITHER
+            return BETTER
+        return WORSE if self.found.high < 0 else NEITHER
 
     @property
     def numbers(self) -> str:
@@ -118,10 +118,10 @@ def paragraph(study: Study, found: dict[int, list[Comparison]]) -> str:
     first = next(iter(found.values()))
     sentences = [_verdict(parts.tampo, k, compared) for k, compared in found.items()]
     sentences += [_tally(study, compared, k) for k, compared in found.items()]
-    sentences += [_controls(parts, first), _power(study, first)]
+    sentences += [_controls(parts, first), _power(study, first, next(iter(found)))]
     sentences.append(
-        f"All of this is about {model_name(study)} after {study.training.steps} steps, "
-        "and about nothing else."
+        f"All of this is about one base model ({model_name(study)}) after {study.training.steps} steps "
+        "of training, and about nothing else."
     )
     return " ".join(sentences)
 
@@ -131,9 +131,9 @@ def _verdict(tampo: str, k: int, compared: Sequence[Comparison]) -> str:
     for word in WORDS:
         named = [f"`{c.rival}` ({c.numbers} points)" for c in compared if c.word == word]
         if named:
-            reason = ", where the intervals hold zero" if word == NEITHER else ""
+            reason = ", where the interval holds zero" if word == NEITHER else ""
             clauses.append(f"{word} that of {_listed(named)}{reason}")
-    return f"Pass@{k} of `{tampo}`, averaged over benchmarks, is {'; '.join(clauses)}."
+    return f"Pass@{k} of `{tampo}`, averaged over benchmarks, {'; '.join(clauses)}."
 
 
 def _tally(study: Study, compared: Sequence[Comparison], k: int) -> str:
@@ -143,7 +143,8 @@ def _tally(study: Study, compared: Sequence[Comparison], k: int) -> str:
         return f"In Pass@{k} no {100 * confidence:g} % interval leaves out zero: nothing is shown."
     kept = sum(c.adjusted <= 1 - confidence for c in compared)
     return (
-        f"In Pass@{k} {apart} of {len(compared)} intervals of {100 * confidence:g} % leave out zero; "
+        f"In Pass@{k} {apart} of {len(compared)} intervals of {100 * confidence:g} % "
+        f"{'leaves' if apart == 1 else 'leave'} out zero; "
         f"after Holm's adjustment for {len(compared)} comparisons {kept or 'none'} of the differences "
         f"{'remains' if kept <= 1 else 'remain'} at p ≤ {1 - confidence:.2g}."
     )
@@ -168,15 +169,15 @@ def _controls(parts: Roles, compared: Sequence[Comparison]) -> str:
     return f"{text} {lack}." if lack else text
 
 
-def _power(study: Study, compared: Sequence[Comparison]) -> str:
+def _power(study: Study, compared: Sequence[Comparison], k: int) -> str:
     differences = [c.found for c in compared]
     if differences[0].runs < 2:
         return "With one run a method it is unknown how runs vary, and intervals speak of problems alone."
     least = study_detectable(differences, study.statistics.confidence)
     return (
         f"With {differences[0].runs} runs a method and these problems, a single comparison finds a true "
-        f"difference of {100 * least:.1f} points with {100 * POWER:.0f} % power; smaller ones mostly "
-        "go unseen."
+        f"difference in Pass@{k} of {100 * least:.1f} points with {100 * POWER:.0f} % power; smaller "
+        "ones mostly go unseen."
     )
 
 
