@@ -68,6 +68,19 @@ def _verify(args: argparse.Namespace) -> int:
     return 1 if found.mismatches else 0
 
 
+def _evidence(args: argparse.Namespace) -> None:
+    from tampo.evidence import make_evidence, size
+
+    print(make_evidence(args.results, args.out, args.data_dir, again=args.again).text())
+    print(f"{args.out}: {size(args.out)}")
+
+
+def _results(args: argparse.Namespace) -> None:
+    from tampo.results_page import write_results
+
+    write_results(args.evidence, args.out)
+
+
 def _show(args: argparse.Namespace) -> None:
     from tampo.tables import show
 
@@ -220,13 +233,26 @@ def _parser() -> argparse.ArgumentParser:
     verify = add(
         "verify", _verify, "grade all responses again and recompute what follows from them"
     )
-    verify.add_argument("results", type=Path, metavar="DIR", help="results of a study")
     verify.add_argument(
         "--study", type=Path, metavar="FILE", help="study file (default: the report's copy)"
     )
-    verify.add_argument(
-        "--data-dir", metavar="DIR", help="read problem sets from canonical JSONL here"
+    evidence = add("evidence", _evidence, "verify a finished study and pack it without weights")
+    evidence.add_argument("--out", required=True, type=Path, metavar="DIR", help="output folder")
+    evidence.add_argument(
+        "--again", action="store_true", help="of evidence: make tables and the report anew first"
     )
+    for command in (verify, evidence):
+        command.add_argument(
+            "results", type=Path, metavar="DIR", help="a study's results, or evidence"
+        )
+        command.add_argument(
+            "--data-dir", metavar="DIR", help="read problem sets from canonical JSONL here"
+        )
+    results = add("results", _results, "write the page of results from evidence")
+    results.add_argument(
+        "evidence", nargs="+", type=Path, metavar="DIR", help="evidence of a study"
+    )
+    results.add_argument("--out", required=True, type=Path, metavar="FILE", help="Markdown page")
     add("show", _show, "print a table").add_argument("table", type=Path, metavar="CSV")
     add("schema", _schema, "print the JSON schema of study files")
     policies = add("policies", _policies, "list the temperature policies, or try one out")

@@ -16,6 +16,8 @@ from tampo.grading import OUTCOMES
 from tampo.study import Study
 
 SECONDS_PER_HOUR = 3600
+MODEL, CHECKPOINT = "model", "checkpoint"
+"""Folders of weights: the base model's, and the one inside a training run."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class RunRecord:
 
 def record_paths(study: Study) -> list[tuple[Path, str | None, int | None]]:
     """Return path below the results, method and seed of every run.json of a finished study."""
-    paths: list[tuple[Path, str | None, int | None]] = [(Path("model/run.json"), None, None)]
+    paths: list[tuple[Path, str | None, int | None]] = [(Path(MODEL, "run.json"), None, None)]
     for stage, methods in (
         ("train", study.trained_methods),
         ("evaluate", [method.name for method in study.methods]),
@@ -46,6 +48,35 @@ def record_paths(study: Study) -> list[tuple[Path, str | None, int | None]]:
             for seed in study.seeds
         ]
     return paths
+
+
+def weight_files(path: Path, listed: Iterable[str]) -> list[str]:
+    """Return those of a run's files that are weights, or belong to weights and to nothing else.
+
+    Args:
+        path: of the run.json, below the study's results.
+        listed: names in it, relative to its folder.
+    """
+    if path.parts[0] == MODEL:
+        return list(listed)
+    return [name for name in listed if Path(name).parts[0] == CHECKPOINT]
+
+
+def has_weights(results: Path, path: Path) -> bool:
+    """Return whether a run keeps any weights: results may be passed on without them.
+
+    Args:
+        results: the study's results.
+        path: of the run.json, below them.
+
+    Returns:
+        False only where a training run has no folder `checkpoint`, or the base model's folder holds
+        run.json alone: weights of which a part is gone are not absent, they are damaged.
+    """
+    folder = (results / path).parent
+    if path.parts[0] != MODEL:
+        return (folder / CHECKPOINT).exists()
+    return any(f.name != path.name and not f.name.startswith(".") for f in folder.iterdir())
 
 
 def read_records(study: Study, results: Path) -> list[RunRecord]:

@@ -40,6 +40,8 @@ class Verification:
     mismatches: list[Mismatch] = field(default_factory=list)
     undecided: list[Mismatch] = field(default_factory=list)
     """Responses whose grading ran out of time, then or now: they prove nothing."""
+    without_weights: int = 0
+    """Models that a run left and that were not passed on with it."""
 
     def fail(self, path: Path, line: int | None, what: str) -> None:
         """Note a mismatch."""
@@ -50,6 +52,10 @@ class Verification:
         lines = [str(mismatch) for mismatch in self.mismatches]
         lines += [f"undecided: {mismatch}" for mismatch in self.undecided]
         lines.append("checked: " + ", ".join(f"{n:,} {what}" for what, n in self.checked.items()))
+        if self.without_weights:
+            lines.append(
+                f"not checked: the weights of {self.without_weights} models, which are not here"
+            )
         count = len(self.mismatches)
         lines.append(f"{count} mismatches" if count else "everything follows from what is stored")
         return "\n".join(lines)

@@ -7,7 +7,8 @@ Four questions, each answered for every file below `results/{study}`:
 - Tables: does aggregating the stored runs again give the stored tables?
 - Report: do those tables give the stored tables, verdicts, figure data and page?
 
-Nothing is repaired and nothing below the results is written.
+Nothing is repaired and nothing below the results is written. Results may lack weights, all of a run or
+none: nothing that is reported is computed from them. Evidence (`tampo.archive`) is unpacked first.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from tampo.aggregate import aggregate, run_folder
+from tampo.archive import is_archive, restored
 from tampo.artefacts import sha256_of
-from tampo.box.left_behind import read_left_behind
 from tampo.problems import fingerprint, load_problems
 from tampo.report import AGGREGATE, CHECKSUMS, STUDY, References, report
-from tampo.run_records import record_paths
+from tampo.run_records import has_weights, record_paths, weight_files
 from tampo.settings import Benchmark
 from tampo.study import Study, load_study
 from tampo.verification import Mismatch, Verification, compare
@@ -33,7 +34,8 @@ DRAWN = (".svg", ".png")
 """Files that another version of the drawing library may write differently: checksums alone."""
 
 
-def _to_stderr(line: str) -> None:
+def to_stderr(line: str) -> None:
+    """Print a line of progress."""
     print(line, file=sys.stderr, flush=True)
 
 
@@ -42,14 +44,14 @@ def verify(
     study: Path | None = None,
     data_dir: str | None = None,
     references: References | None = None,
-    progress: Callable[[str], None] = _to_stderr,
+    progress: Callable[[str], None] = to_stderr,
 ) -> Verification:
     """Check everything below `results` against everything it was made from.
 
     Args:
-        results: `results/{study}`, finished.
+        results: `results/{study}`, finished, or the evidence that was made of it.
         study: study file; by default the copy that the report stage stored.
-        data_dir: folder of problem sets, where the study was run with one.
+        data_dir: folder of problem sets, where they are not to come from the hub.
         references: what the study is read beside.
         progress: called with a line of text as parts are done.
 
@@ -57,21 +59,45 @@ def verify(
         StudyError: there is no study file, or it is not valid.
         FileNotFoundError: the problem sets cannot be had.
     """
+    stored = study or results / "report" / STUDY
+    # Where problem sets lie is no part of what was reported: it serves to grade, nothing else.
+    content, grading = load_study(stored), load_study(stored, data_dir)
     found = Verification()
-    content = load_study(study or results / "report" / STUDY, data_dir)
-    progress("checksums")
-    _check_records(content, results, found)
-    _check_listed(results, found)
-    for benchmark in content.benchmarks:
-        _check_grading(content, benchmark, results, found, progress)
-    progress("tables, verdicts and figures")
-    _check_derived(content, results, references or References(), found)
+    references = references or References()
+    if not is_archive(results):
+        _check(content, grading, results, references, found, progress)
+        return found
+    progress("unpacking")
+    with restored(results) as plain:
+        found.checked["files of the evidence"] = plain.files
+        found.mismatches += plain.faults
+        inside = Verification(found.checked)
+        _check(content, grading, plain.folder, references, inside, progress)
+        found.mismatches += [plain.outside(mismatch) for mismatch in inside.mismatches]
+        found.undecided += [plain.outside(mismatch) for mismatch in inside.undecided]
+    found.without_weights = inside.without_weights
     return found
+
+
+def _check(
+    study: Study,
+    grading: Study,
+    results: Path,
+    references: References,
+    found: Verification,
+    progress: Callable[[str], None],
+) -> None:
+    progress("checksums")
+    _check_records(study, results, found)
+    _check_listed(results, found)
+    for benchmark in study.benchmarks:
+        _check_grading(grading, benchmark, results, found, progress)
+    progress("tables, verdicts and figures")
+    _check_derived(study, results, references, found)
 
 
 def _check_records(study: Study, results: Path, found: Verification) -> None:
     """Compare the files of every run with the checksums in its run.json."""
-    left_behind = read_left_behind(results)
     for path, _, _ in record_paths(study):
         record_path = results / path
         if not record_path.is_file():
@@ -86,12 +112,13 @@ def _check_records(study: Study, results: Path, found: Verification) -> None:
         listed = dict(record.get("files", {}))
         for name, entry in record.get("benchmarks", {}).items():
             listed[f"{name}.jsonl"] = entry["file_sha256"]
-        left = left_behind.get(path.parent.as_posix(), {})
+        weights = weight_files(path, listed)
+        if weights and not has_weights(results, path):
+            found.without_weights += 1
+            for name in weights:
+                del listed[name]
         for name, digest in listed.items():
-            if left.get(name) == digest and not (record_path.parent / name).exists():
-                found.checked["files left where the run was made"] += 1
-            else:
-                _check_file(record_path.parent / name, digest, "run.json", found)
+            _check_file(record_path.parent / name, digest, "run.json", found)
 
 
 def _check_listed(results: Path, found: Verification) -> None:

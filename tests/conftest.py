@@ -57,3 +57,13 @@ def finished_study(tmp_path_factory) -> Path:
     results = write_finished_study(tmp_path_factory.mktemp("results") / STUDY.name)
     report(STUDY, results, results / "report")
     return results
+
+
+@pytest.fixture(scope="session")
+def evidence(finished_study, tmp_path_factory) -> Path:
+    """Evidence of `finished_study`; tests leave it as it is."""
+    from tampo.archive import write_archive
+
+    out = tmp_path_factory.mktemp("evidence") / finished_study.name
+    write_archive(finished_study, out)
+    return out

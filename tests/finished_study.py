@@ -54,6 +54,9 @@ def write_finished_study(results: Path) -> Path:
         for seed in STUDY.seeds:
             folder = write_training_run(results, method, seed, STUDY.training.steps)
             (folder / "run.json").unlink()
+            (folder / "checkpoint").mkdir()
+            for name in ("model.safetensors", "config.json"):
+                (folder / "checkpoint" / name).write_text(f"{name} of {method}, {seed}")
             more = {"processes": 1, "resumed_from": None, "files": checksums(folder)}
             more["problems_left_out"] = {"reason": "prompt too long", "ids": []}
             write_json(folder / "run.json", record("train", **more))

@@ -81,6 +81,7 @@ def write_training_run(results: Path, method: str, seed: int, steps: int) -> Pat
     rows = range(steps * 4)
     columns = {"step": [row // 4 for row in rows], "row": [row % 4 for row in rows]}
     columns |= {"advantage": [(1.0, -1.0, 0.5, -0.5)[row % 4] for row in rows]}
+    columns |= {"group": [0 for _ in rows], "reward": [(1.0, 0.0, 0.75, 0.25)[r % 4] for r in rows]}
     columns |= {
         "log_likelihood_0.8": [-1.0 for _ in rows],
         "log_likelihood_1": [-0.9 for _ in rows],

@@ -16,7 +16,15 @@ DOCUMENTS = {
     "docs/workflow.md": (ROOT / "docs" / "workflow.md").read_text(),
     **{
         f"docs/{name}.md": (ROOT / "docs" / f"{name}.md").read_text()
-        for name in ("box", "cluster", "cost-model", "report", "statistics", "method")
+        for name in (
+            "box",
+            "cluster",
+            "cost-model",
+            "evidence",
+            "method",
+            "report",
+            "statistics",
+        )
     },
     "results/README.md": (ROOT / "results" / "README.md").read_text(),
 }
@@ -32,6 +40,8 @@ MADE = (
         "results/{",
         "logs/{",
     ),
+    # `tests/test_shipped_evidence.py` asks for the page where there is evidence.
+    *("docs/evidence/{", "docs/results.md"),
     *("workflow/studies/NAME.yaml", "envs/tampo.sif", ".snakemake/slurm_logs"),
 )
 """Paths that a run makes, or that stand for a name."""

@@ -178,6 +178,67 @@ def test_a_timeout_proves_nothing_and_is_named(results):
     assert any(m.path == path for m in found.mismatches)
 
 
+def without_weights(results):
+    (results / "model" / "model.safetensors").unlink()
+    for folder in results.glob("train/*/*/checkpoint"):
+        shutil.rmtree(folder)
+
+
+def test_weights_that_are_not_here_are_counted_and_no_mismatch(results, capsys):
+    everything = verify(results, progress=quiet).checked["checksums"]
+    without_weights(results)
+    assert main(["verify", str(results)]) == 0
+    printed = capsys.readouterr().out
+    assert "\nnot checked: the weights of 5 models, which are not here\n" in printed
+    # Two files of each of four checkpoints, and one of the base model.
+    assert f"{everything - 9} checksums" in printed
+    assert printed.endswith("everything follows from what is stored\n")
+
+
+def test_nothing_is_said_of_weights_that_are_here(finished_study):
+    assert "weights" not in verify(finished_study, progress=quiet).text()
+
+
+CHECKPOINT = "train/tampo/seed2/checkpoint"
+
+
+@pytest.mark.parametrize(
+    ("damage", "name", "what"),
+    [
+        (lambda r: (r / CHECKPOINT / "config.json").unlink(), "config.json", "missing"),
+        (lambda r: (r / CHECKPOINT / "config.json").write_text("{}"), "config.json", "checksum"),
+        (lambda r: (shutil.rmtree(r / CHECKPOINT), (r / CHECKPOINT).mkdir()), "", "missing"),
+    ],
+    ids=["a file gone", "a file altered", "an empty folder"],
+)
+def test_a_damaged_checkpoint_is_a_mismatch_though_others_are_absent(results, damage, name, what):
+    shutil.rmtree(results / "train" / "cold" / "seed1" / "checkpoint")
+    damage(results)
+    found = found_in(results)
+    assert found and all(n.startswith(f"{CHECKPOINT}/{name}") and what in w for n, _, w in found)
+    assert verify(results, progress=quiet).without_weights == 1
+
+
+def test_a_base_model_is_absent_only_if_nothing_of_it_is_there(results):
+    (results / "model" / "model.safetensors").unlink()
+    (results / "model" / ".timestamp").touch()
+    assert found_in(results) == []
+    (results / "model" / "config.json").write_text("{}")
+    what = "missing, but listed in run.json"
+    assert found_in(results) == [("model/model.safetensors", None, what)]
+
+
+def test_logs_are_no_weights(results):
+    without_weights(results)
+    (results / "train" / "cold" / "seed1" / "steps.jsonl").unlink()
+    assert ("train/cold/seed1/steps.jsonl", None) in [f[:2] for f in found_in(results)]
+
+
+def test_where_problem_sets_lie_changes_nothing_that_was_reported(finished_study, tmp_path):
+    found = verify(finished_study, data_dir=str(tmp_path), progress=quiet)
+    assert [str(m) for m in found.mismatches] == []
+
+
 def test_a_study_without_a_report_is_refused(results, capsys):
     shutil.rmtree(results / "report")
     assert main(["verify", str(results)]) == 2

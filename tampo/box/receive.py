@@ -22,7 +22,6 @@ from typing import Any
 
 from tampo.artefacts import sha256_of
 from tampo.box.agreement import disagreements
-from tampo.box.left_behind import note_left_behind
 from tampo.box.manifest import Collected, Run, read_collected
 from tampo.box.parts import MANIFEST, MIB, BoxError, PartReader, PartsError, find_parts, say
 from tampo.run_log import POLICY, STEPS, TRAJECTORIES
@@ -46,8 +45,6 @@ class Received:
     """Where it lies for now."""
     record: dict[str, Any]
     """Its run.json."""
-    left_behind: dict[str, str]
-    """Checksums of the files that its run.json lists and that did not come."""
 
     @property
     def name(self) -> str:
@@ -85,7 +82,6 @@ def receive(parts: Path, study: Study, results: Path, *, replace: bool = False) 
         own = results / study.name
         new = _without_those_here(arrived, own, replace)
         _file(new, own)
-        note_left_behind(own, {item.name: item.left_behind for item in new if item.left_behind})
         _file_jobs(scratch, [item.name for item in new], study.name, results.parent)
     source = manifest.source
     dirty = ", with files that differ from it" if source.dirty else ""
@@ -135,9 +131,9 @@ def _checked(folder: Path, study: Study, manifest: Collected) -> list[Received]:
         found = disagreements(study, stage, method, seed, record)
         faults += [f"{name}: {line}" for line in found]
         listed = _listed(study, stage, record)
-        left = {n: d for n, d in listed.items() if _may_stay(stage, n) and not (place / n).exists()}
-        faults += _file_faults(place, name, {n: d for n, d in listed.items() if n not in left})
-        arrived.append(Received(stage, method, seed, place, record, left))
+        came = {n: d for n, d in listed.items() if not _may_stay(stage, n) or (place / n).exists()}
+        faults += _file_faults(place, name, came)
+        arrived.append(Received(stage, method, seed, place, record))
     faults += _strangers(arrived)
     if faults:
         raise BoxError("\n".join([f"these are not runs of {study.name} as it is here:", *faults]))

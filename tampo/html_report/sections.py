@@ -66,11 +66,11 @@ def facts(study: Study, records: list[RunRecord]) -> list[tuple[str, str]]:
             f"{duration(hours(records))} in {len(records)} runs, "
             f"{duration(hours(records, 'cpu'))} of processor time",
         ),
-        ("Runs started", f"{_moment(started[0])} to {_moment(started[-1])}"),
+        ("Runs started", f"{moment(started[0])} to {moment(started[-1])}"),
     ]
 
 
-def _moment(iso: str) -> str:
+def moment(iso: str) -> str:
     """Return a time of run.json, which is in UTC, for people."""
     return f"{iso[:10]} {iso[11:16]} UTC"
 
@@ -183,7 +183,7 @@ def run_rows(records: list[RunRecord]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "run": str(record.path.parent),
-            "started": _moment(record.content["started"]),
+            "started": moment(record.content["started"]),
             "wall s": float(record.content["seconds"]["wall"]),
             "CPU s": float(record.content["seconds"]["cpu"]),
             "peak MiB": record.content["peak_memory_mib"],
