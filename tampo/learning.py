@@ -1,7 +1,7 @@
 """Does training raise the reward? The start of a run beside its end, at one temperature.
 
 Only runs at a fixed temperature can say so: where the temperature moves, so does the reward of the same
-model. The first tenth of the steps is compared with the last. What was sampled in a step are prompts,
+model. The first quarter of the steps is compared with the last. What was sampled in a step are prompts,
 each with a group of rollouts, so the unit is the group's mean reward: rollouts of one prompt are alike,
 and counting them one by one would count the prompt several times. Groups are drawn, and dealt out
 anew, within each run; intervals and p-values therefore speak of these runs, whose number says how far they
@@ -30,7 +30,7 @@ from tampo.seeds import generator
 from tampo.settings import Statistics
 from tampo.study import Study
 
-WINDOW = 0.1
+WINDOW = 0.25
 """Share of the steps that is a run's start, and its end."""
 BATCH = 500
 """Permutations that are held in memory at a time."""
@@ -79,7 +79,7 @@ def group_means(trajectories: pd.DataFrame) -> pd.DataFrame:
 
 
 def windows(groups: pd.DataFrame, steps: int) -> Windows | None:
-    """Return the groups of the first and of the last tenth of the steps, one step at least.
+    """Return the groups of the first and of the last quarter of the steps, one step at least.
 
     Args:
         groups: of `group_means`.
