@@ -3,7 +3,8 @@
 The folder mirrors `results/{study}`. What a reader opens is there as it is: run.json files and the
 report but for its page. Everything else has `.xz` at the end of its name and unpacks to the bytes whose
 checksum run.json has. `SHA256SUMS` lists the files as they lie, for `sha256sum --check`. The same study
-packed again gives the same bytes, with the same version of liblzma.
+packed again gives the same bytes, with the same version of liblzma. Problem texts of published sets are
+left out (`tampo.withheld`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import json
 import lzma
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from tampo.report import CHECKSUMS, PAGE
 from tampo.run_records import weight_files
 from tampo.study import StudyError
 from tampo.verification import Mismatch
+from tampo.withheld import give_back, withhold
 
 COMPRESSED, SUMS = ".xz", "SHA256SUMS"
 REPORT, RECORD = "report", "run.json"
@@ -78,8 +80,11 @@ def contents(results: Path) -> list[Path]:
     return sorted(set(names))
 
 
-def write_archive(results: Path, out: Path) -> None:
+def write_archive(results: Path, out: Path, texts: Mapping[str, str]) -> None:
     """Write the evidence of a finished study to `out`, whole or not at all.
+
+    Args:
+        texts: of `problem_texts`: what is left out.
 
     Raises:
         StudyError: `out` holds something else than evidence, which would be lost.
@@ -91,7 +96,8 @@ def write_archive(results: Path, out: Path) -> None:
             target = folder / stored_name(name)
             target.parent.mkdir(parents=True, exist_ok=True)
             if target.suffix == COMPRESSED:
-                target.write_bytes(lzma.compress((results / name).read_bytes(), preset=PRESET))
+                content = withhold(name, (results / name).read_bytes(), texts)
+                target.write_bytes(lzma.compress(content, preset=PRESET))
             else:
                 shutil.copyfile(results / name, target)
         lines = [f"{digest}  {name}\n" for name, digest in checksums(folder).items()]
@@ -99,8 +105,12 @@ def write_archive(results: Path, out: Path) -> None:
 
 
 @contextmanager
-def restored(folder: Path) -> Iterator[Restored]:
-    """Yield evidence unpacked in a temporary folder, with what is wrong about it."""
+def restored(folder: Path, texts: Mapping[str, str]) -> Iterator[Restored]:
+    """Yield evidence unpacked in a temporary folder, with what is wrong about it.
+
+    Args:
+        texts: of `problem_texts`; without them, prompts keep the ids of what was left out.
+    """
     with tempfile.TemporaryDirectory() as temporary:
         plain = Path(temporary) / folder.resolve().name
         names = [name for name in checksums(folder) if name != SUMS]
@@ -112,7 +122,8 @@ def restored(folder: Path) -> Iterator[Restored]:
                 shutil.copyfile(folder / name, target)
                 continue
             try:
-                target.write_bytes(lzma.decompress((folder / name).read_bytes()))
+                content = lzma.decompress((folder / name).read_bytes())
+                target.write_bytes(give_back(target.relative_to(plain), content, texts))
             except lzma.LZMAError as error:
                 faults.append(Mismatch(folder / name, None, f"cannot be unpacked: {error}"))
         yield Restored(plain, folder, len(names), faults)

@@ -15,6 +15,7 @@ from tampo.report import AGGREGATE, CHECKSUMS, STUDY, References, report
 from tampo.study import StudyError, load_study
 from tampo.verification import Mismatch, Verification
 from tampo.verify import to_stderr, verify
+from tampo.withheld import problem_texts
 
 MOST_NAMED = 5
 """Mismatches that a refusal names; `verify` names all."""
@@ -52,10 +53,11 @@ def make_evidence(
         )
     if again and not is_archive(results):
         raise StudyError(f"--again: {results} is no evidence; the workflow makes its report again")
+    texts = problem_texts(load_study(results / REPORT / STUDY, data_dir))
     with ExitStack() as stack:
         source, place = results, _same
         if is_archive(results):
-            plain = stack.enter_context(restored(results))
+            plain = stack.enter_context(restored(results, texts))
             _refuse(results, plain.faults)
             source, place = plain.folder, plain.outside
         if again:
@@ -64,7 +66,7 @@ def make_evidence(
             report(study, source, source / REPORT, references)
         found = verify(source, None, data_dir, references, progress)
         _refuse(results, [place(mismatch) for mismatch in found.mismatches])
-        write_archive(source, out)
+        write_archive(source, out, texts)
     return found
 
 

@@ -29,6 +29,7 @@ from tampo.run_records import has_weights, record_paths, weight_files
 from tampo.settings import Benchmark
 from tampo.study import Study, load_study
 from tampo.verification import Mismatch, Verification, compare
+from tampo.withheld import problem_texts
 
 DRAWN = (".svg", ".png")
 """Files that another version of the drawing library may write differently: checksums alone."""
@@ -68,7 +69,7 @@ def verify(
         _check(content, grading, results, references, found, progress)
         return found
     progress("unpacking")
-    with restored(results) as plain:
+    with restored(results, problem_texts(grading)) as plain:
         found.checked["files of the evidence"] = plain.files
         found.mismatches += plain.faults
         inside = Verification(found.checked)

@@ -65,5 +65,5 @@ def evidence(finished_study, tmp_path_factory) -> Path:
     from tampo.archive import write_archive
 
     out = tmp_path_factory.mktemp("evidence") / finished_study.name
-    write_archive(finished_study, out)
+    write_archive(finished_study, out, {})
     return out

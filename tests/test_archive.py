@@ -51,14 +51,14 @@ def test_evidence_has_everything_but_weights_compressed_but_for_what_is_opened(
 
 def test_unpacked_it_is_the_study_byte_for_byte(finished_study, evidence):
     listed = checksums(finished_study)
-    with restored(evidence) as plain:
+    with restored(evidence, {}) as plain:
         assert plain.faults == [] and plain.folder.name == STUDY.name
         unpacked = checksums(plain.folder)
     assert unpacked == {str(name): listed[str(name)] for name in contents(finished_study)}
 
 
 def test_the_same_study_gives_the_same_bytes(finished_study, evidence, tmp_path):
-    write_archive(finished_study, tmp_path / "again")
+    write_archive(finished_study, tmp_path / "again", {})
     assert checksums(tmp_path / "again") == checksums(evidence)
 
 
@@ -168,7 +168,7 @@ def test_a_study_that_does_not_verify_is_refused_and_leaves_the_old_evidence(
 def test_a_folder_with_something_else_is_not_replaced(finished_study, tmp_path):
     (tmp_path / "thesis.md").write_text("years of work")
     with pytest.raises(StudyError, match=r"--out .*: it is there and no evidence"):
-        write_archive(finished_study, tmp_path)
+        write_archive(finished_study, tmp_path, {})
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.md"]
 
 

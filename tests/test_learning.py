@@ -31,9 +31,9 @@ def test_groups_are_averaged_and_unscored_rollouts_left_out():
 
 @pytest.mark.parametrize(
     ("steps", "start", "end"),
-    [(30, [0, 1, 2], [27, 28, 29]), (19, [0], [18]), (6, [0], [5]), (2, [0], [1])],
+    [(12, [0, 1, 2], [9, 10, 11]), (7, [0], [6]), (3, [0], [2]), (2, [0], [1])],
 )
-def test_windows_are_tenths_of_the_steps_and_one_at_least(steps, start, end):
+def test_windows_are_quarters_of_the_steps_and_one_at_least(steps, start, end):
     groups = pd.DataFrame({"step": range(steps), "reward": np.arange(steps, dtype=float)})
     found = windows(groups, steps)
     assert (found.start.tolist(), found.end.tolist()) == (start, end)
@@ -131,8 +131,8 @@ def test_fixed_temperatures_alone_are_shown(tmp_path):
     table = learning_rows(study, tmp_path).set_index("method")
     assert ["method", *table.columns] == COLUMNS and list(table.index) == ["cold", "hot"]
     cold, hot = table.loc["cold"], table.loc["hot"]
-    assert (cold["runs"], cold["groups"], cold["runs_up"]) == (2, 96, 2)
-    assert (cold["start"], cold["end"]) == (pytest.approx(0.025), pytest.approx(0.925))
+    assert (cold["runs"], cold["groups"], cold["runs_up"]) == (2, 240, 2)
+    assert (cold["start"], cold["end"]) == (pytest.approx(0.1), pytest.approx(0.85))
     assert cold["low"] <= cold["difference"] <= cold["high"]
     assert cold["p_value"] < 0.001 and cold["holm"] == 2 * cold["p_value"]
     assert (hot["difference"], hot["p_value"], hot["runs_up"]) == (0.0, 1.0, 0)

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from transformers import GenerationConfig, PreTrainedModel
+from transformers.generation.configuration_utils import ContinuousBatchingConfig
 
 from tampo import sampling
 from tampo.bench.step import SHAPES, Shape, _model, _synchronise
@@ -23,6 +24,8 @@ from tampo.bench.step import SHAPES, Shape, _model, _synchronise
 logger = logging.getLogger(__name__)
 
 PLAIN, OURS, OURS_BF16 = "plain", "shared prompts", "shared prompts, bf16"
+PAGE = 256
+"""Tokens of one page of keys and values, transformers' default."""
 TOUCHED = 512 * 2**20
 """Bytes of the tensor whose sum measures the bandwidth; larger than any cache."""
 
@@ -137,6 +140,13 @@ def _ours(shape: Shape, model: PreTrainedModel, rows: list[list[int]]) -> sampli
 
 def _continuously(shape: Shape, model: PreTrainedModel, rows: list[list[int]]) -> None:
     """Sample by transformers' continuous batching, which TRL offers too."""
+    length = shape.prompt_tokens + shape.completion_tokens
+    # Left to itself it sizes its pages, and on a CPU a mask over all of them, by the free memory.
+    pages = ContinuousBatchingConfig(
+        num_blocks=len(rows) * -(-length // PAGE) + 1,
+        block_size=PAGE,
+        max_batch_tokens=max(len(rows), PAGE),
+    )
     config = GenerationConfig(
         max_new_tokens=shape.completion_tokens,
         do_sample=True,
@@ -144,7 +154,12 @@ def _continuously(shape: Shape, model: PreTrainedModel, rows: list[list[int]]) -
         eos_token_id=shape.config.vocab_size + 1,
         pad_token_id=0,
     )
-    done = model.generate_batch(rows, generation_config=config, progress_bar=False)
+    done = model.generate_batch(
+        rows,
+        generation_config=config,
+        continuous_batching_config=pages,
+        progress_bar=False,
+    )
     lengths = [len(output.generated_tokens) for output in done.values()]
     if lengths != [shape.completion_tokens] * len(rows):
         raise RuntimeError(

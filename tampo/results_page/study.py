@@ -47,7 +47,8 @@ def study_values(folder: Path, page: Path) -> dict[str, Any]:
     """
     if not (folder / SUMS).is_file():
         raise StudyError(f"{folder}: no evidence: no {SUMS}; `python -m tampo evidence` makes it")
-    with restored(folder) as plain:
+    # Nothing on the page depends on the text of a problem.
+    with restored(folder, {}) as plain:
         if plain.faults:
             raise StudyError("\n".join(map(str, plain.faults)))
         study = load_study(plain.folder / "report" / STUDY)
@@ -181,8 +182,8 @@ def _learning(learned: pd.DataFrame) -> pd.DataFrame:
         {
             "method": learned["method"],
             "groups": learned["groups"].map(str),
-            "first tenth": interval("start", "start_low", "start_high"),
-            "last tenth": interval("end", "end_low", "end_high"),
+            "first quarter": interval("start", "start_low", "start_high"),
+            "last quarter": interval("end", "end_low", "end_high"),
             "difference": interval("difference", "low", "high"),
             "runs that rose": [f"{up} of {runs}" for up, runs in pairs],
             "p": learned["p_value"].map(number),
