@@ -59,7 +59,7 @@ def update(folder, **changes):
 
 
 def _write_training(folder, method, seed):
-    (folder / "checkpoint").mkdir()
+    # Of a size that shows in what is sent.
     (folder / "checkpoint" / "model.safetensors").write_bytes(WEIGHTS)
     record = folder / "run.json"
     content = json.loads(record.read_text())

@@ -21,8 +21,8 @@ from tampo.box.environment import HERE, make_wheels, missing
 from tampo.box.pack import ROOT, Environment, pack
 from tampo.box.parts import BoxError, PartReader
 from tampo.cli import main
+from tampo.model_settings import HubModel
 from tampo.provenance import source_revision
-from tampo.settings import HubModel
 from tampo.study import load_study
 
 CI = ROOT / "workflow" / "studies" / "ci.yaml"

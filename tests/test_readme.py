@@ -99,5 +99,5 @@ def test_named_paths_exist(document):
 
 
 def test_the_studies_of_the_readme_are_those_there_are():
-    rows = re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)
+    rows = re.findall(r"^\| `([\w-]+)` \|", README, re.MULTILINE)
     assert sorted(rows) == sorted(path.stem for path in ROOT.glob("workflow/studies/*.yaml"))

@@ -14,9 +14,9 @@ from tampo.artefacts import sha256_of
 from tampo.box.environment import HERE, make_wheels
 from tampo.box.manifest import Packed
 from tampo.box.parts import MANIFEST, BoxError, part_bytes, say, write_parts
+from tampo.model_settings import HubModel, PackageModel
 from tampo.prefetch import prefetch
 from tampo.provenance import REVISION, source_revision
-from tampo.settings import HubModel, PackageModel
 from tampo.study import UNTRAINED, Study
 from tampo.wheels import download_wheel
 
