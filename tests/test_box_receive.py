@@ -175,6 +175,11 @@ def test_runs_of_another_base_model_are_refused(finished, parts, results, tmp_pa
             id="model",
         ),
         pytest.param(
+            other(warm_up={"problems": "gsm8k-train", "steps": 8}),
+            "model: warm_up: None there, {'problems': 'gsm8k-train', 'steps': 8,",
+            id="warm-up",
+        ),
+        pytest.param(
             other(benchmarks=[{"name": "sums", "samples": 2, "limit": 3}]),
             "evaluate/base/seed1: benchmarks.sums.problems: 4 there, 3 here\n"
             "evaluate/base/seed1: benchmarks.maxima: {'problems': 3, 'samples': 2} there, absent here",

@@ -103,15 +103,7 @@ def _ways(shape: Shape, model: PreTrainedModel) -> dict[str, Callable[[], Any]]:
     reduced = copy.deepcopy(model).to(torch.bfloat16)
 
     def generate(**options: Any) -> Any:
-        config = GenerationConfig(
-            max_new_tokens=shape.completion_tokens,
-            do_sample=True,
-            top_k=0,
-            eos_token_id=shape.config.vocab_size + 1,
-            pad_token_id=0,
-            disable_compile=True,
-            **options,
-        )
+        config = _plain_sampling(shape, disable_compile=True, **options)
         with torch.no_grad():
             return model.generate(
                 ids, attention_mask=torch.ones_like(ids), generation_config=config
@@ -126,6 +118,23 @@ def _ways(shape: Shape, model: PreTrainedModel) -> dict[str, Callable[[], Any]]:
     }
 
 
+def _plain_sampling(shape: Shape, **options: Any) -> GenerationConfig:
+    """Return the settings of transformers' own sampling from all tokens, to the full length."""
+    return GenerationConfig(
+        max_new_tokens=shape.completion_tokens,
+        do_sample=True,
+        top_k=0,
+        eos_token_id=_out_of_reach(shape),
+        pad_token_id=0,
+        **options,
+    )
+
+
+def _out_of_reach(shape: Shape) -> int:
+    """Return an end-of-sequence token that no row can sample."""
+    return shape.config.vocab_size + 1
+
+
 def _ours(shape: Shape, model: PreTrainedModel, rows: list[list[int]]) -> sampling.Completions:
     return sampling.generate(
         model,
@@ -133,7 +142,7 @@ def _ours(shape: Shape, model: PreTrainedModel, rows: list[list[int]]) -> sampli
         max_new_tokens=shape.completion_tokens,
         temperatures=torch.tensor(1.0),
         uniforms=sampling.uniforms(range(len(rows)), shape.completion_tokens),
-        eos_token_ids=[shape.config.vocab_size + 1],
+        eos_token_ids=[_out_of_reach(shape)],
         pad_token_id=0,
     )
 
@@ -147,16 +156,9 @@ def _continuously(shape: Shape, model: PreTrainedModel, rows: list[list[int]]) -
         block_size=PAGE,
         max_batch_tokens=max(len(rows), PAGE),
     )
-    config = GenerationConfig(
-        max_new_tokens=shape.completion_tokens,
-        do_sample=True,
-        top_k=0,
-        eos_token_id=shape.config.vocab_size + 1,
-        pad_token_id=0,
-    )
     done = model.generate_batch(
         rows,
-        generation_config=config,
+        generation_config=_plain_sampling(shape),
         continuous_batching_config=pages,
         progress_bar=False,
     )

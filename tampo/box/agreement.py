@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tampo.catalogue import CATALOGUE
+from tampo.model_settings import WarmUp
 from tampo.study import Study
 
 SCORED_LATER = ("pass_k", "budgets")
@@ -25,7 +26,10 @@ def disagreements(
         record: content of its run.json.
     """
     there = dict(record.get("arguments", {}))
-    here: dict[str, Any] = {"model": study.model.model_dump(mode="json")}
+    here: dict[str, Any] = {
+        "model": study.model.model_dump(mode="json"),
+        "warm_up": study.warm_up and study.warm_up.model_dump(mode="json"),
+    }
     if stage == "train":
         own = study.method(method)
         training = study.training_of(method).model_dump(mode="json")
@@ -50,6 +54,10 @@ def disagreements(
             name: {key: entry.get(key) for key in ("problems", "samples")}
             for name, entry in record.get("benchmarks", {}).items()
         }
+    else:
+        done = record.get("warm_up")
+        # run.json has what came of the warm-up beside its settings.
+        there["warm_up"] = done and {key: done.get(key) for key in WarmUp.model_fields}
     there = {key: there.get(key) for key in here}
     return list(_differences(json.loads(json.dumps(there)), json.loads(json.dumps(here)), ""))
 

@@ -25,11 +25,11 @@ from tampo.box.agreement import disagreements
 from tampo.box.manifest import Collected, Run, read_collected
 from tampo.box.parts import MANIFEST, MIB, BoxError, PartReader, PartsError, find_parts, say
 from tampo.run_log import POLICY, STEPS, TRAJECTORIES
+from tampo.run_records import MODEL, weight_files
 from tampo.study import UNTRAINED, Study
 
 JOB_FOLDERS = ("logs", "benchmarks")
 """Beside the results: output and times of the jobs, filed like the runs."""
-MODEL = "model"
 LIBRARY_FILES = "config.json"
 """End of the names of the model's files that say which library wrote them: they may differ."""
 
@@ -131,7 +131,9 @@ def _checked(folder: Path, study: Study, manifest: Collected) -> list[Received]:
         found = disagreements(study, stage, method, seed, record)
         faults += [f"{name}: {line}" for line in found]
         listed = _listed(study, stage, record)
-        came = {n: d for n, d in listed.items() if not _may_stay(stage, n) or (place / n).exists()}
+        # Weights may stay on the box: only training and sampling read them.
+        weights = weight_files(name / "run.json", listed)
+        came = {n: d for n, d in listed.items() if n not in weights or (place / n).exists()}
         faults += _file_faults(place, name, came)
         arrived.append(Received(stage, method, seed, place, record))
     faults += _strangers(arrived)
@@ -162,11 +164,6 @@ def _listed(study: Study, stage: str, record: dict[str, Any]) -> dict[str, str |
         }
     needed = dict.fromkeys((STEPS, POLICY, TRAJECTORIES)) if stage == "train" else {}
     return needed | dict(record.get("files", {}))
-
-
-def _may_stay(stage: str, name: str) -> bool:
-    """Return whether a file may be left on the box: what only training and sampling read."""
-    return stage == MODEL or (stage == "train" and name.startswith("checkpoint/"))
 
 
 def _file_faults(folder: Path, name: Path, listed: dict[str, str | None]) -> Iterator[str]:
