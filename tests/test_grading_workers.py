@@ -107,6 +107,27 @@ def test_a_worker_that_dies_is_replaced() -> None:
         assert len(pool._live) == 1 and worker not in pool._live
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+def test_what_stops_a_job_does_not_cost_an_answer_its_grade(number: int, monkeypatch) -> None:
+    """Snakemake and clusters signal all processes of a job, one that still starts included."""
+    started = []
+
+    def and_signal(worker: Worker, wall_seconds: float) -> dict:
+        if worker not in started:
+            started.append(worker)
+            time.sleep(0.2)
+            os.kill(worker.process.pid, number)
+        return receive(worker, wall_seconds)
+
+    receive = Worker._receive
+    monkeypatch.setattr(Worker, "_receive", and_signal)
+    with WorkerPool() as pool:
+        assert pool.ask({"answer": "x*x", **REQUEST}, 60) == {"outcome": "correct"}
+        os.kill(started[0].process.pid, number)
+        assert pool.ask({"answer": "2x", **REQUEST}, 60) == {"outcome": "wrong"}
+        assert pool._live == set(started)
+
+
 def test_a_worker_that_hangs_without_working_meets_the_wall_limit() -> None:
     worker = Worker()
     os.kill(worker.process.pid, signal.SIGSTOP)

@@ -27,6 +27,10 @@ MEMORY_BYTES = 4 * 2**30
 """Resident memory at which a worker is killed (where /proc tells it)."""
 
 _WATCH_SECONDS = 0.05
+_DEAF = "trap '' INT TERM USR1; exec \"$@\""
+"""What stops a job is often sent to all of its processes. It is for the parent, which may need
+grades until its step has ended and then closes the socket; a worker that obeyed would leave an answer
+without its grade. Set before Python starts, because the signal may come meanwhile."""
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -51,8 +55,9 @@ class Worker:
             "PYTHONHASHSEED": "0",
         }
         with theirs:
+            worker = [sys.executable, "-P", "-m", "tampo.grading.worker", str(theirs.fileno())]
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "tampo.grading.worker", str(theirs.fileno())],
+                ["sh", "-c", _DEAF, "sh", *worker],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

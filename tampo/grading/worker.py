@@ -29,8 +29,6 @@ def serve(connection: Connection) -> None:
         return
     cached_judge = lru_cache(maxsize=4096)(judge)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    # An interrupt at the terminal is for the parent, which then closes the socket.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _send(connection, {"ready": True})
     while True:
         try:
