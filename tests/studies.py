@@ -22,6 +22,11 @@ MICRO_MODEL = {
         "cpu_threads": 1,
     },
 }
+WIDE_MODEL = {
+    "source": "pretrain",
+    "settings": {**MICRO_MODEL["settings"], "hidden_size": 64, "steps": 100},
+}
+"""Its attention heads are of 32 numbers, the fewest that vLLM has without a GPU, and it ends its answers."""
 
 
 def micro_study(**changes: Any) -> Study:

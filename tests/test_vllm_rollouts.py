@@ -2,7 +2,7 @@
 
 The engine is a stand-in that samples from the weights it was sent, each request at the temperature and
 from the seed of its `SamplingParams`, in the way of our sampler. All else is real: TRL's trainer, its
-`VLLMGeneration` and, where vLLM is installed, vLLM's `SamplingParams`.
+`VLLMGeneration` and, where vLLM is installed, vLLM's `SamplingParams`. One test has vLLM's own engine.
 """
 
 import copy
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from datasets import Dataset
+from studies import WIDE_MODEL, micro_study
 from test_trainer import length_reward
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl.generation import vllm_generation
@@ -24,6 +25,7 @@ from tampo import sampling
 from tampo.arithmetic import generate
 from tampo.backends.vllm_rollouts import SeededRequests
 from tampo.grpo_settings import grpo_config
+from tampo.model import make_model
 from tampo.policy import OpenLoopPolicy
 from tampo.rollout_batch import SamplerMismatch
 from tampo.run_log import RunLog
@@ -136,7 +138,7 @@ def stand_in(model, monkeypatch, shift=0.0):
     monkeypatch.setattr(grpo_trainer, "VLLMGeneration", Generation)
 
 
-def trained(model, folder, backend="vllm", base_seed=1):
+def trained(model, folder, backend="vllm", base_seed=1, precision="fp32"):
     """Train for two steps of two groups of four; return the trainer."""
     torch.set_num_threads(1)
     training = Training(
@@ -151,7 +153,7 @@ def trained(model, folder, backend="vllm", base_seed=1):
         lr_schedule="constant_with_warmup",
         warmup_ratio=0.0,
         kl_coefficient=0.0,
-        precision="fp32",
+        precision=precision,
         checkpoint_every=100,
         rollout_backend=backend,
     )
@@ -245,6 +247,21 @@ def test_an_engine_at_another_temperature_stops_the_run(model, tmp_path, monkeyp
     stand_in(model, monkeypatch, shift=0.1)
     with pytest.raises(SamplerMismatch, match=r"step 0: .*temperature 0.7"):
         trained(model, tmp_path)
+
+
+@pytest.mark.slow
+def test_vllms_own_engine_follows_temperature_and_weights(tmp_path, monkeypatch):
+    """In bf16, the precision that vLLM takes a model of fp32 to when TRL starts it."""
+    pytest.importorskip("vllm", reason="vllm is not installed: its engine is not tried")
+    # Without a GPU vLLM packs the weights away, and TRL could not send it those of the next step.
+    monkeypatch.setattr("vllm._custom_ops._supports_onednn", False)
+    monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
+    make_model(micro_study(model=WIDE_MODEL), tmp_path / "model")
+    trained(tmp_path / "model", tmp_path, precision="bf16")
+    found = steps(tmp_path)
+    assert [step["temperature"] for step in found] == list(DRAWN)
+    assert all(step["sampler_gap"] < 0.02 for step in found)
+    assert trajectories(tmp_path).groupby(["step", "group"]).length.nunique().gt(1).any()
 
 
 class Recorder:
