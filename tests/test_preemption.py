@@ -100,7 +100,7 @@ def test_two_processes_stop_after_the_same_step_though_one_was_asked(model, tmp_
         if line.startswith("step ") and worker is None:
             worker = worker_of(process.pid)
             os.kill(worker, signal.SIGUSR1)
-    assert process.wait() != 0
+    assert process.wait(timeout=300) != 0
     stopped = [line for line in lines if line.startswith("error: stopped by ")]
     assert len(stopped) == 2, "".join(lines)
     assert len({line.partition(" after ")[2] for line in stopped}) == 1
@@ -154,7 +154,7 @@ def test_snakemake_passes_the_signal_on_to_training(tmp_path):
     while process.poll() is None and not (steps.is_file() and steps.stat().st_size):
         time.sleep(0.05)
     process.send_signal(signal.SIGUSR1)
-    _, printed = process.communicate()
+    _, printed = process.communicate(timeout=300)
     assert process.returncode not in (0, -signal.SIGUSR1)
     log = "logs/micro/train/tampo/seed1.log"
     assert re.search(rf"{log} ends: error: stopped by SIGUSR1 after step \d+ of 400; ", printed)

@@ -154,6 +154,7 @@ def study():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(2400)
 def test_whatever_happens_to_its_jobs_a_run_ends_with_the_same_table(cluster, tmp_path, study):
     projects = []
     for name in ("plain", "slurm"):

@@ -147,6 +147,7 @@ def trained(model, folder, backend="vllm", base_seed=1, precision="fp32"):
         prompts_per_step=2,
         group_size=4,
         micro_batch=ROWS,
+        max_prompt_tokens=100,
         max_completion_tokens=12,
         candidate_temperatures=list(CANDIDATES),
         learning_rate=1e-3,
