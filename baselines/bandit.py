@@ -6,7 +6,7 @@ had that way:
 
     mixed_groups  share of groups whose rewards are not all equal: 0 for a batch solved throughout as
                   for one failed throughout, and a falling T makes completions of a group alike.
-    signal        TAMPO's signal of the drawn candidate (`tampo.signal`, sparsemax), mapped by
+    signal        TAMPO's signal of the drawn candidate (`tampo.temperature.credit`, sparsemax), mapped by
                   r = (1 + s / m) / 2 with m the largest |signal| of any candidate in any batch so
                   far and r = 1/2 while m = 0 [R]. Advantages have mean 0 in every group, so rewards
                   that all rise leave it as it is.
@@ -23,14 +23,14 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from tampo.policy import (
+from tampo.temperature.credit import candidate_signal, candidate_weights, checked_batch
+from tampo.temperature.protocol import (
     ClosedLoopPolicy,
     PolicyContext,
     PolicySettings,
     RolloutFeedback,
     Temperature,
 )
-from tampo.signal import candidate_signal, candidate_weights, checked_batch
 
 
 class BanditSettings(PolicySettings):

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tampo.policy import (
+from tampo.temperature.protocol import (
     ClosedLoopPolicy,
     PolicyContext,
     PolicySettings,

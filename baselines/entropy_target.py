@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from baselines.bounded import BoundedPolicy, BoundedSettings, positive
-from tampo.policy import RolloutFeedback
+from tampo.temperature.protocol import RolloutFeedback
 
 
 class EntropyTargetSettings(BoundedSettings):

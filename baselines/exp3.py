@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from baselines.bandit import Bandit, BanditSettings
-from tampo import simplex
 from tampo.seeds import generator
+from tampo.temperature import simplex
 
 
 class Exp3Settings(BanditSettings):

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from baselines.bounded import BoundedPolicy, BoundedSettings
-from tampo.policy import RolloutFeedback
+from tampo.temperature.protocol import RolloutFeedback
 
 
 class PlateauSettings(BoundedSettings):

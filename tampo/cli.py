@@ -13,55 +13,55 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tampo import __version__
-from tampo.box.command import add_box_commands
-from tampo.box.parts import BoxError
-from tampo.signals import EXIT_CODE, Stopped
-from tampo.study import Study, StudyError, load_study
+from tampo.study.study import Study, StudyError, load_study
+from tampo.tools.box.command import add_box_commands
+from tampo.tools.box.parts import BoxError
+from tampo.training.stop_signals import EXIT_CODE, Stopped
 
 
 def _model(args: argparse.Namespace) -> None:
-    from tampo.model import make_model
+    from tampo.stages.model import make_model
 
     make_model(_study(args), args.out)
 
 
 def _train(args: argparse.Namespace) -> None:
-    from tampo.launch import launch
+    from tampo.training.launch import launch
 
     study = _study(args)
     launch(study.resources.train, study.training_of(args.method), args.words)
 
-    from tampo.train import train
+    from tampo.stages.train import train
 
     train(study, args.method, args.seed, args.model, args.out, args.recorded)
 
 
 def _prefetch(args: argparse.Namespace) -> None:
-    from tampo.prefetch import prefetch
+    from tampo.stages.prefetch import prefetch
 
     prefetch(_study(args), args.out)
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    from tampo.evaluate import evaluate
+    from tampo.stages.evaluate import evaluate
 
     evaluate(_study(args), args.method, args.seed, args.checkpoint, args.out)
 
 
 def _aggregate(args: argparse.Namespace) -> None:
-    from tampo.aggregate import aggregate
+    from tampo.stages.aggregate import aggregate
 
     aggregate(_study(args), args.results, args.out)
 
 
 def _report(args: argparse.Namespace) -> None:
-    from tampo.report import report
+    from tampo.stages.report import report
 
     report(_study(args), args.results, args.out)
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from tampo.verify import verify
+    from tampo.evidence.verify import verify
 
     found = verify(args.results, args.study, args.data_dir)
     print(found.text())
@@ -69,20 +69,20 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _evidence(args: argparse.Namespace) -> None:
-    from tampo.evidence import make_evidence, size
+    from tampo.evidence.pack import make_evidence, size
 
     print(make_evidence(args.results, args.out, args.data_dir, again=args.again).text())
     print(f"{args.out}: {size(args.out)}")
 
 
 def _results(args: argparse.Namespace) -> None:
-    from tampo.results_page import write_results
+    from tampo.evidence.results_page import write_results
 
     write_results(args.evidence, args.out)
 
 
 def _show(args: argparse.Namespace) -> None:
-    from tampo.tables import show
+    from tampo.report.tables import show
 
     print(show(args.table))
 
@@ -97,7 +97,7 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _schema(_: argparse.Namespace) -> None:
-    from tampo.study import schema
+    from tampo.study.study import schema
 
     print(json.dumps(schema(), indent=2, ensure_ascii=False))
 
@@ -105,7 +105,7 @@ def _schema(_: argparse.Namespace) -> None:
 def _policies(args: argparse.Namespace) -> None:
     import inspect
 
-    from tampo.policy import REGISTRY, policy_class
+    from tampo.temperature.protocol import REGISTRY, policy_class
 
     if args.policy is not None:
         _try_policy(args)
@@ -121,9 +121,9 @@ def _policies(args: argparse.Namespace) -> None:
 def _try_policy(args: argparse.Namespace) -> None:
     from pydantic import ValidationError
 
-    from tampo.policy import policy_class
-    from tampo.policy_trial import trial
-    from tampo.validation import explain
+    from tampo.study.validation import explain
+    from tampo.temperature.contract import trial
+    from tampo.temperature.protocol import policy_class
 
     try:
         settings = json.loads(args.settings)
@@ -142,16 +142,16 @@ def _try_policy(args: argparse.Namespace) -> None:
 
 
 def _bench(args: argparse.Namespace) -> None:
-    from tampo.bench.run import bench
+    from tampo.tools.bench.run import bench
 
     bench(args.out, args.page, args.rounds, args.threads)
 
 
 def _plan(args: argparse.Namespace) -> None:
-    from tampo.plan.cost_model import Assumptions
-    from tampo.plan.hardware import GPUS
-    from tampo.plan.rendering import render
-    from tampo.plan.study_plan import Layout, plan
+    from tampo.tools.plan.cost_model import Assumptions
+    from tampo.tools.plan.hardware import GPUS
+    from tampo.tools.plan.rendering import render
+    from tampo.tools.plan.study_plan import Layout, plan
 
     if args.gpu not in GPUS:
         raise StudyError(f"--gpu: unknown {args.gpu!r}; known: {', '.join(GPUS)}")

@@ -26,9 +26,9 @@ def data_dir() -> Path:
 @pytest.fixture(scope="session")
 def model(tmp_path_factory) -> Path:
     """The base model of `studies.micro_study`; tests leave it as it is."""
-    from studies import micro_study
+    from support.studies import micro_study
 
-    from tampo.model import make_model
+    from tampo.stages.model import make_model
 
     folder = tmp_path_factory.mktemp("micro") / "model"
     make_model(micro_study(), folder)
@@ -38,9 +38,9 @@ def model(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def trained(model, tmp_path_factory) -> Path:
     """The run of TAMPO with seed 1 in `studies.micro_study`; tests leave it as it is."""
-    from studies import micro_study
+    from support.studies import micro_study
 
-    from tampo.train import train
+    from tampo.stages.train import train
 
     out = tmp_path_factory.mktemp("trained")
     train(micro_study(), "tampo", 1, model, out)
@@ -50,9 +50,9 @@ def trained(model, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def finished_study(tmp_path_factory) -> Path:
     """Results of `finished_study.STUDY`, with its report; tests leave them as they are."""
-    from finished_study import STUDY, write_finished_study
+    from support.finished_study import STUDY, write_finished_study
 
-    from tampo.report import report
+    from tampo.stages.report import report
 
     results = write_finished_study(tmp_path_factory.mktemp("results") / STUDY.name)
     report(STUDY, results, results / "report")
@@ -62,7 +62,7 @@ def finished_study(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def evidence(finished_study, tmp_path_factory) -> Path:
     """Evidence of `finished_study`; tests leave it as it is."""
-    from tampo.archive import write_archive
+    from tampo.evidence.archive import write_archive
 
     out = tmp_path_factory.mktemp("evidence") / finished_study.name
     write_archive(finished_study, out, {})

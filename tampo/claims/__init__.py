@@ -12,7 +12,7 @@ import dataclasses
 import pandas as pd
 
 from tampo.claims.claim import VERDICTS, Claim, Verdict
-from tampo.claims.evidence import Evidence
+from tampo.claims.claim_inputs import Evidence
 from tampo.claims.scores import (
     beats_grpo_on_ecqa,
     beats_replay,
@@ -30,7 +30,7 @@ from tampo.claims.training import (
     temperature_falls,
 )
 from tampo.claims.verdicts import Judge
-from tampo.study import Study
+from tampo.study.study import Study
 
 COLUMNS = [
     *("id", "claim", "verdict", "estimate", "low", "high"),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tampo.claims.evidence import NotTested
-from tampo.meta_policy import MetaPolicySettings
-from tampo.policy import policy_class
-from tampo.study import UNTRAINED, Method, Study
+from tampo.claims.claim_inputs import NotTested
+from tampo.study.study import UNTRAINED, Method, Study
+from tampo.temperature.meta_policy import MetaPolicySettings
+from tampo.temperature.protocol import policy_class
 
 PAPER = MetaPolicySettings()
 """The paper's method: the defaults of the policy's settings."""

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tampo.aggregate import metric_name
-from tampo.claims.evidence import Evidence, NotTested
+from tampo.claims.claim_inputs import Evidence, NotTested
 from tampo.claims.roles import Roles, roles
 from tampo.claims.verdicts import Finding, all_positive, claim
-from tampo.hypothesis_tests import PermutationTest, permutation_test
-from tampo.paired import PairedDifference, pair_generator, paired_differences
-from tampo.power import POWER, study_detectable
-from tampo.score_arrays import score_arrays
 from tampo.seeds import generator
-from tampo.settings import Statistics
-from tampo.statistics import AVERAGE
-from tampo.study import Study
+from tampo.stages.aggregate import metric_name
+from tampo.statistics.intervals import AVERAGE
+from tampo.statistics.paired import PairedDifference, pair_generator, paired_differences
+from tampo.statistics.permutation_tests import PermutationTest, permutation_test
+from tampo.statistics.power import POWER, study_detectable
+from tampo.statistics.score_arrays import score_arrays
+from tampo.study.settings import Statistics
+from tampo.study.study import Study
 
 PUBLISHED_ALPHAS = (0.01, 0.10)
 """The α that 0.05 is compared with in the paper's Table 2 [P]."""

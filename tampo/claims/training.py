@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from tampo.claims.evidence import Evidence, NotTested
+from tampo.claims.claim_inputs import Evidence, NotTested
 from tampo.claims.roles import roles
 from tampo.claims.verdicts import Finding, all_positive, claim, run_mean
-from tampo.meta_policy import MetaPolicySettings
-from tampo.proportions import jeffreys_interval
-from tampo.study import Study
+from tampo.statistics.proportions import jeffreys_interval
+from tampo.study.study import Study
+from tampo.temperature.meta_policy import MetaPolicySettings
 
 TIME_MARGIN = 0.05
 """Training that takes at most this much longer counts as no longer [R]."""

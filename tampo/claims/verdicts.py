@@ -11,9 +11,9 @@ import numpy as np
 from scipy import stats
 
 from tampo.claims.claim import Claim, Verdict
-from tampo.claims.evidence import Evidence, NotTested
-from tampo.hypothesis_tests import holm
-from tampo.study import Study
+from tampo.claims.claim_inputs import Evidence, NotTested
+from tampo.statistics.permutation_tests import holm
+from tampo.study.study import Study
 
 
 @dataclass(frozen=True)

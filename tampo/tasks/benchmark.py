@@ -13,10 +13,10 @@ from typing import Any
 from datasets import Dataset
 
 from tampo.grading import OUTCOMES, grade
-from tampo.metrics import pass_at_k
-from tampo.problems import load_problems
-from tampo.prompts import user_message
-from tampo.settings import Prompt
+from tampo.problems.problem_sets import load_problems
+from tampo.problems.prompts import user_message
+from tampo.statistics.pass_at_k import pass_at_k
+from tampo.study.settings import Prompt
 
 SAMPLES = 8
 """Responses a problem where a document runs by itself: `repeats` of `_base.yaml`."""
@@ -34,12 +34,12 @@ def load(
     """Return the documents of a benchmark as lm-eval's split `test`.
 
     Args:
-        problems: name in `tampo.problems.CATALOGUE`.
+        problems: name in `tampo.problems.problem_sets.CATALOGUE`.
         data_dir: folder of canonical JSON lines, or None for the hub.
         limit: first problems only.
         samples: responses that each problem must come back with.
         pass_k: k of the Pass@k computed.
-        prompt: fields of `tampo.settings.Prompt`; its system message is lm-eval's
+        prompt: fields of `tampo.study.settings.Prompt`; its system message is lm-eval's
             `system_instruction`.
     """
     template = Prompt(**(prompt or {}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lm_eval.api.task import Task
 from lm_eval.tasks import TaskManager
 
-from tampo.study import Study
+from tampo.study.study import Study
 from tampo.tasks import TASKS
 from tampo.tasks.benchmark import count_outcomes
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psutil
 
-from tampo.failures import failures
-from tampo.study import UNTRAINED, StudyError, load_study
+from tampo.workflow.failures import failures
+from tampo.study.study import UNTRAINED, StudyError, load_study
 
 CONFIG_KEYS = ("study", "data_dir")
 
@@ -140,7 +140,7 @@ def recorded(wildcards):
 
 def print_table1():
     """Print the active study's Table 1, if this run has made it."""
-    from tampo.tables import show
+    from tampo.report.tables import show
 
     table = Path("results", STUDY.name, "report", "table1.csv")
     if table.is_file():

@@ -1,0 +1,13 @@
+"""The page of results that git keeps: what the studies in `docs/evidence` found, from evidence alone.
+
+It is a function of the evidence: the same folders make the same bytes. Every number in it stands in a
+file that `python -m tampo verify` checks or, as TAMPO's lead and what was learned, follows from one.
+
+    against.py    TAMPO beside the other ways to choose the temperature, in a table and in words
+    study.py      what one study contributes, as plain values
+    page.py       the template filled in
+"""
+
+from tampo.evidence.results_page.page import results_page, write_results
+
+__all__ = ["results_page", "write_results"]

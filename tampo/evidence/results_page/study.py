@@ -1,0 +1,212 @@
+"""What one study contributes to the page of results, read from its evidence."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tampo.claims import Evidence
+from tampo.claims.learning import learning_rows
+from tampo.evidence.archive import SUMS, restored, stored_name
+from tampo.evidence.results_page.against import comparison_table, comparisons, paragraph
+from tampo.files import sha256_of
+from tampo.records.run_records import (
+    RunRecord,
+    cost_by_method,
+    environments,
+    irregularities,
+    read_records,
+)
+from tampo.report.figures import FIGURES
+from tampo.report.page.sections import (
+    claim_rows,
+    duration,
+    facts,
+    moment,
+    number,
+    robust_grid,
+    tally,
+)
+from tampo.report.tables import to_markdown
+from tampo.stages.report import AGGREGATE, CLAIMS, FIGURE_FOLDER, ROBUST, STUDY
+from tampo.study.study import Study, StudyError, load_study
+
+SHOWN_FIGURES = ("temperatures", "learning_curves")
+"""Figures on the page; the report has all of them."""
+
+
+def study_values(folder: Path, page: Path) -> dict[str, Any]:
+    """Return the values of one study for the template.
+
+    Args:
+        folder: evidence of the study.
+        page: where the page will lie; links are relative to it.
+
+    Raises:
+        StudyError: the folder is no evidence, or is not what its `SHA256SUMS` says.
+    """
+    if not (folder / SUMS).is_file():
+        raise StudyError(f"{folder}: no evidence: no {SUMS}; `python -m tampo evidence` makes it")
+    # Nothing on the page depends on the text of a problem.
+    with restored(folder, {}) as plain:
+        if plain.faults:
+            raise StudyError("\n".join(map(str, plain.faults)))
+        study = load_study(plain.folder / "report" / STUDY)
+        records = read_records(study, plain.folder)
+        tables = Evidence.read(plain.folder / AGGREGATE)
+        learned = learning_rows(study, plain.folder)
+    found = {k: comparisons(study, tables.problem_scores, k) for k in study.evaluation.pass_k}
+    title, table = _table(folder / "report" / "table1.md")
+    return {
+        "name": study.name,
+        "description": study.description,
+        "folder": folder,
+        "link": _linker(folder, page),
+        "sums": sha256_of(folder / SUMS),
+        "facts": [*facts(study, records), ("Last run ended", _ended(records))],
+        "environments": environments(records),
+        "irregularities": irregularities(records),
+        "needs_data": any("file" in source for source in _data(records)),
+        "title": title,
+        "table": table,
+        "other_tables": [table.name for table in study.tables if table.name != "table1"],
+        "paragraph": paragraph(study, found),
+        "against": to_markdown(comparison_table(found)) if any(found.values()) else "",
+        "figures": _figures(folder),
+        **_claims(folder / "report" / CLAIMS),
+        "robust": _robust(folder / "report" / ROBUST),
+        "cost": _cost(study, tables.scores),
+        "learning": to_markdown(_learning(learned)) if len(learned) else "",
+        "learned": _learned(study, learned),
+        "confidence": f"{100 * study.statistics.confidence:g} %",
+    }
+
+
+def _linker(folder: Path, page: Path) -> Callable[[str], str]:
+    base = Path(os.path.relpath(folder, page.parent))
+    return lambda name: (base / stored_name(Path(name))).as_posix()
+
+
+def _table(path: Path) -> tuple[str, str]:
+    """Return title, and table and notes, of a table's own page; the study is named elsewhere."""
+    title, _, table = path.read_text(encoding="utf-8").split("\n\n", 2)
+    return title.removeprefix("# "), table.rstrip("\n")
+
+
+def _ended(records: list[RunRecord]) -> str:
+    ends = [
+        datetime.fromisoformat(record.content["started"])
+        + timedelta(seconds=record.content["seconds"]["wall"])
+        for record in records
+    ]
+    return moment(max(ends).isoformat())
+
+
+def _data(records: list[RunRecord]) -> list[dict[str, Any]]:
+    return [
+        entry["data"]
+        for record in records
+        for entry in record.content.get("benchmarks", {}).values()
+    ]
+
+
+def _figures(folder: Path) -> list[dict[str, str]]:
+    return [
+        {"name": name, "title": FIGURES[name].title, "caption": FIGURES[name].caption}
+        for name in SHOWN_FIGURES
+        if (folder / "report" / FIGURE_FOLDER / f"{name}.svg").is_file()
+    ]
+
+
+def _claims(path: Path) -> dict[str, str]:
+    """Return the claims as a table, their counts, and what each rule saw of those it tested."""
+    claims = pd.read_csv(path)
+    rows = [
+        {
+            "claim": f"{row['id']}: {row['claim']}",
+            "verdict": row["verdict"],
+            "estimate": f"{row['estimate']} {row['unit']}" if row["estimate"] else row["detail"],
+            "published": row["published"],
+        }
+        for row in claim_rows(claims)
+    ]
+    tested = claims[claims["estimate"].notna()]
+    return {
+        "claims": to_markdown(pd.DataFrame(rows)),
+        "tally": ", ".join(f"{count} {verdict}" for verdict, count in tally(claims)),
+        "details": [
+            f"{i}: {detail}" for i, detail in zip(tested["id"], tested["detail"], strict=True)
+        ],
+    }
+
+
+def _robust(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    grid = robust_grid(pd.read_csv(path, dtype={"method": str, "reference": str}))
+    return to_markdown(pd.DataFrame(grid["rows"], columns=grid["columns"]))
+
+
+def _cost(study: Study, scores: pd.DataFrame) -> str:
+    costs = cost_by_method(study, scores)
+
+    def column(name: str, text: Callable[[float], str]) -> list[str]:
+        return ["–" if math.isnan(value) else text(float(value)) for value in costs[name]]
+
+    def percent(share: float) -> str:
+        return f"{100 * share:.1f} %"
+
+    table = {"method": costs["method"], "runs": costs["runs"].map(str)}
+    table |= {
+        "training": column("training_hours", duration),
+        "its processor time": column("training_cpu_hours", duration),
+        "its GPU time": column("training_gpu_hours", duration),
+        "rollout tokens": column("training_tokens", number),
+        "cut off": column("training_truncated", percent),
+        "evaluation": column("evaluation_hours", duration),
+        "response tokens": column("evaluation_tokens", number),
+        "at limit": column("evaluation_at_limit", percent),
+    }
+    return to_markdown(pd.DataFrame(table))
+
+
+def _learning(learned: pd.DataFrame) -> pd.DataFrame:
+    def interval(value: str, low: str, high: str) -> list[str]:
+        cells = zip(learned[value], learned[low], learned[high], strict=True)
+        signed = "+" if value == "difference" else ""
+        text = (f"{v:{signed}.3f} [{a:{signed}.3f}, {b:{signed}.3f}]" for v, a, b in cells)
+        return [cell.replace("-", "\N{MINUS SIGN}") for cell in text]
+
+    pairs = zip(learned["runs_up"], learned["runs"], strict=True)
+    return pd.DataFrame(
+        {
+            "method": learned["method"],
+            "groups": learned["groups"].map(str),
+            "first quarter": interval("start", "start_low", "start_high"),
+            "last quarter": interval("end", "end_low", "end_high"),
+            "difference": interval("difference", "low", "high"),
+            "runs that rose": [f"{up} of {runs}" for up, runs in pairs],
+            "p": learned["p_value"].map(number),
+            "Holm": learned["holm"].map(number),
+        }
+    )
+
+
+def _learned(study: Study, learned: pd.DataFrame) -> str:
+    """Return one sentence on what fixed temperatures learned, by Holm's p-values."""
+    if learned.empty:
+        return "The study has no fixed temperature whose start and end can be compared."
+    shown = learned["holm"] <= 1 - study.statistics.confidence
+    up, down = (shown & (sign * learned["difference"] > 0) for sign in (1, -1))
+    parts = [
+        f"{verb} with {', '.join(f'`{name}`' for name in learned['method'][mask])}"
+        for verb, mask in (("rose", up), ("fell", down), ("is not shown to have changed", ~shown))
+        if mask.any()
+    ]
+    return f"The reward of plain GRPO's rollouts {'; it '.join(parts)}."

@@ -1,0 +1,1 @@
+"""Problem sets in one canonical form, and the prompt that is made from a problem."""

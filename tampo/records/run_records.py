@@ -1,0 +1,254 @@
+"""What the run.json files of a study say together: cost, failures, software, machines, data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tampo.files import sha256_of
+from tampo.grading import OUTCOMES
+from tampo.records.cost import EVALUATION, TRAINING
+from tampo.study.study import Study
+
+SECONDS_PER_HOUR = 3600
+MODEL, CHECKPOINT = "model", "checkpoint"
+"""Folders of weights: the base model's, and the one inside a training run."""
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run.json and where it lies."""
+
+    path: Path
+    """Path of the file below the study's results."""
+    stage: str
+    method: str | None
+    """None for the base model."""
+    seed: int | None
+    content: dict[str, Any]
+    sha256: str
+    """Checksum of the file itself."""
+
+
+def record_paths(study: Study) -> list[tuple[Path, str | None, int | None]]:
+    """Return path below the results, method and seed of every run.json of a finished study."""
+    paths: list[tuple[Path, str | None, int | None]] = [(Path(MODEL, "run.json"), None, None)]
+    for stage, methods in (
+        ("train", study.trained_methods),
+        ("evaluate", [method.name for method in study.methods]),
+    ):
+        paths += [
+            (Path(stage, method, f"seed{seed}", "run.json"), method, seed)
+            for method in methods
+            for seed in study.seeds
+        ]
+    return paths
+
+
+def weight_files(path: Path, listed: Iterable[str]) -> list[str]:
+    """Return those of a run's files that are weights, or belong to weights and to nothing else.
+
+    Args:
+        path: of the run.json, below the study's results.
+        listed: names in it, relative to its folder.
+    """
+    if path.parts[0] == MODEL:
+        return list(listed)
+    return [name for name in listed if Path(name).parts[0] == CHECKPOINT]
+
+
+def has_weights(results: Path, path: Path) -> bool:
+    """Return whether a run keeps any weights: results may be passed on without them.
+
+    Args:
+        results: the study's results.
+        path: of the run.json, below them.
+
+    Returns:
+        False only where a training run has no folder `checkpoint`, or the base model's folder holds
+        run.json alone: weights of which a part is gone are not absent, they are damaged.
+    """
+    folder = (results / path).parent
+    if path.parts[0] != MODEL:
+        return (folder / CHECKPOINT).exists()
+    return any(f.name != path.name and not f.name.startswith(".") for f in folder.iterdir())
+
+
+def read_records(study: Study, results: Path) -> list[RunRecord]:
+    """Read every run.json of a study, in the order model, train, evaluate.
+
+    Raises:
+        FileNotFoundError: names every one that is missing.
+        ValueError: names a file that is not JSON.
+    """
+    paths = record_paths(study)
+    missing = [str(results / path) for path, _, _ in paths if not (results / path).is_file()]
+    if missing:
+        raise FileNotFoundError("runs have not ended:\n" + "\n".join(missing))
+    records = []
+    for path, method, seed in paths:
+        try:
+            content = json.loads((results / path).read_text(encoding="utf-8"))
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{results / path}: not JSON: {error.msg}") from error
+        digest = sha256_of(results / path)
+        records.append(RunRecord(path, content["stage"], method, seed, content, digest))
+    return records
+
+
+def hours(records: Iterable[RunRecord], clock: str = "wall") -> float:
+    """Return the hours of all records together; `clock` is `wall` or `cpu`."""
+    return sum(record.content["seconds"][clock] for record in records) / SECONDS_PER_HOUR
+
+
+def cost_by_method(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
+    """Return what each method cost, all seeds together, as `scores.csv` has it.
+
+    Args:
+        study: gives the methods and their order.
+        scores: `scores.csv`; costs are `tampo.records.cost`'s.
+
+    Returns:
+        One row a method: method, runs, then for training hours, cpu_hours, gpu_hours, tokens and
+        truncated (share of rollouts cut off by the length limit), and for evaluation hours, tokens
+        and at_limit (share of responses cut off). Training is NaN for an untrained method.
+    """
+    rows = []
+    for method in [m.name for m in study.methods]:
+        own = scores[scores["method"] == method]
+        training = own[own["benchmark"] == TRAINING]
+        evaluation = own[own["benchmark"] == EVALUATION]
+        responses = own[own["metric"].isin(["tokens", "at_limit"])]
+        rows.append(
+            {
+                "method": method,
+                "runs": own["seed"].nunique(),
+                "training_hours": _total(training, "seconds") / SECONDS_PER_HOUR,
+                "training_cpu_hours": _total(training, "cpu_seconds") / SECONDS_PER_HOUR,
+                "training_gpu_hours": _total(training, "gpu_seconds") / SECONDS_PER_HOUR,
+                "training_tokens": _total(training, "rollout_tokens"),
+                "training_truncated": _share(training, "rollout_truncated"),
+                "evaluation_hours": _total(evaluation, "seconds") / SECONDS_PER_HOUR,
+                "evaluation_tokens": _share(responses, "tokens")
+                * responses.loc[responses["metric"] == "tokens", "n"].sum(),
+                "evaluation_at_limit": _share(responses, "at_limit"),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _total(rows: pd.DataFrame, metric: str) -> float:
+    """Return the sum of a metric; NaN where no run has it, which is not the same as 0."""
+    return float(rows.loc[rows["metric"] == metric, "value"].sum(min_count=1))
+
+
+def _share(rows: pd.DataFrame, metric: str) -> float:
+    """Return the mean of a metric over everything that its rows are means of."""
+    own = rows[rows["metric"] == metric]
+    total = own["n"].sum()
+    return float((own["value"] * own["n"]).sum() / total) if total else float("nan")
+
+
+def outcome_counts(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
+    """Return how many responses of each method had each outcome, all benchmarks and seeds.
+
+    Returns:
+        One row a method: method, responses, then a column of counts for each outcome.
+    """
+    rows = []
+    for method in [m.name for m in study.methods]:
+        own = scores[(scores["method"] == method) & scores["metric"].isin(OUTCOMES)]
+        # Shares of n responses are stored; n times a share is the whole number it came from.
+        counts = (own["value"] * own["n"]).groupby(own["metric"]).sum().round().astype(int)
+        responses = int(own.loc[own["metric"] == OUTCOMES[0], "n"].sum())
+        rows.append(
+            {"method": method, "responses": responses, **{o: int(counts[o]) for o in OUTCOMES}}
+        )
+    return pd.DataFrame(rows)
+
+
+def irregularities(records: list[RunRecord]) -> list[str]:
+    """Return a sentence for everything about the runs that a reader should not have to discover."""
+    sentences = []
+    for record in records:
+        name = record.path.parent
+        left_out = record.content.get("problems_left_out", {}).get("ids", [])
+        if left_out:
+            reason = record.content["problems_left_out"]["reason"]
+            sentences.append(f"{name}: {len(left_out)} training problems left out ({reason}).")
+        if record.content.get("resumed_from") is not None:
+            step = record.content["resumed_from"]
+            sentences.append(f"{name}: interrupted and resumed from step {step}.")
+    sources = [record.content["source"] for record in records]
+    if dirty := sum(bool(source["dirty"]) for source in sources):
+        sentences.append(
+            f"{dirty} of {len(sources)} runs came from files that differ from the commit."
+        )
+    if unknown := sum(source["commit"] is None for source in sources):
+        sentences.append(f"{unknown} of {len(sources)} runs do not know their commit.")
+    for what, groups in (
+        ("commits", {source["commit"] for source in sources}),
+        ("sets of package versions", {_packages(record) for record in records}),
+        ("kinds of machine", {_machine(record) for record in records}),
+    ):
+        if len(groups) > 1:
+            sentences.append(f"The runs come from {len(groups)} {what}.")
+    return sentences
+
+
+def environments(records: list[RunRecord]) -> list[dict[str, Any]]:
+    """Return the distinct surroundings of the runs, and how many runs each had.
+
+    Returns:
+        `[{"runs", "tampo", "commit", "python", "packages", "machine"}]`, in order of appearance.
+    """
+    groups: dict[tuple, dict[str, Any]] = {}
+    for record in records:
+        content = record.content
+        key = (
+            content["tampo"],
+            content["source"]["commit"],
+            content["python"],
+            _packages(record),
+            _machine(record),
+        )
+        names = ("tampo", "commit", "python", "packages", "machine")
+        groups.setdefault(key, {"runs": 0, **dict(zip(names, key, strict=True))})["runs"] += 1
+    return list(groups.values())
+
+
+def _packages(record: RunRecord) -> str:
+    return ", ".join(f"{name} {version}" for name, version in record.content["packages"].items())
+
+
+def _machine(record: RunRecord) -> str:
+    facts = record.content["hardware"]
+    gpus = facts.get("gpus") or []
+    accelerators = f"{len(gpus)} × {gpus[0]}" if gpus else "no GPU"
+    memory = f"{facts['memory_mib'] / 1024:.0f} GiB"
+    return f"{facts['processor']}, {facts['cores']} cores, {memory}, {accelerators}"
+
+
+def data_sources(records: list[RunRecord]) -> pd.DataFrame:
+    """Return where each benchmark's problems came from: benchmark, version, problems, source, sha256.
+
+    One row for each distinct source: two rows of one benchmark mean that runs met different data.
+    """
+    rows = {}
+    for record in records:
+        for name, entry in record.content.get("benchmarks", {}).items():
+            source = {key: value for key, value in entry["data"].items() if key != "sha256"}
+            row = {
+                "benchmark": name,
+                "task version": entry["version"],
+                "problems": entry["problems"],
+                "source": ", ".join(f"{k} {v}" for k, v in source.items()),
+                "sha256": entry["data"]["sha256"],
+            }
+            rows[tuple(row.values())] = row
+    return pd.DataFrame(list(rows.values()))

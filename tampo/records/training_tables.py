@@ -1,0 +1,261 @@
+"""Training in tables: what every run wrote as it went, put together for figures and claims.
+
+Everything follows from steps.jsonl, policy.jsonl and trajectories.parquet of the trained runs. All
+tables are long, in the study's order of methods and seeds, and start with method, seed:
+
+`steps.csv`                 step (0-based), temperature (mean over the batch), reward, reward_std,
+                            entropy, entropy_at_one (nats a token), mixed_groups, truncated (shares),
+                            tokens (of the batch), mean_length, loss, grad_norm, kl, seconds,
+                            seconds_* (its parts), then whatever else a run logs; empty where a run
+                            has no such number
+`policy.csv`                step, candidate, probability: the distribution after the step, of every
+                            policy that publishes `candidates` and `probabilities`
+`optimal_temperatures.csv`  sign (of the advantage), temperature, count: trajectories whose mean
+                            log-likelihood is largest at that recorded candidate. A trajectory that
+                            could not be scored has advantage 0, as in the loss.
+`unimodality.csv`           trajectories, unimodal (how many of them have one peak over the recorded
+                            candidates), largest_dip (nats; see `dips`)
+`likelihood_curves.csv`     step, row, sign, temperature, log_likelihood: of each sign the first, the
+                            middle and the last trajectory of the run
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from tampo.files import IncompleteResults, read_jsonl, write_atomically
+from tampo.study.study import Study
+from tampo.training.run_log import POLICY, STEPS, TRAJECTORIES
+
+RUN = ["method", "seed"]
+STEP_NUMBERS = [
+    *("step", "temperature", "reward", "reward_std", "entropy", "entropy_at_one", "mixed_groups"),
+    *("truncated", "tokens", "mean_length", "loss", "grad_norm", "kl", "seconds"),
+    *("seconds_generate", "seconds_reward", "seconds_cpu"),
+]
+COLUMNS = {
+    "steps": [*RUN, *STEP_NUMBERS],
+    "policy": [*RUN, "step", "candidate", "probability"],
+    "optimal_temperatures": [*RUN, "sign", "temperature", "count"],
+    "unimodality": [*RUN, "trajectories", "unimodal", "largest_dip"],
+    "likelihood_curves": [*RUN, "step", "row", "sign", "temperature", "log_likelihood"],
+}
+"""Tables by the stem of their file, and the columns that each has at least."""
+SIGNS = ("positive", "negative", "zero")
+LIKELIHOOD = "log_likelihood_"
+"""Prefix of the parquet columns with a trajectory's mean log-likelihood under a candidate."""
+DIP_TOLERANCE = 1e-5
+"""Nats by which a likelihood may dip and still count as having one peak: float32 log-sum-exps of
+logits up to 100 round at about this size."""
+
+
+@dataclass(frozen=True)
+class Trajectories:
+    """The N trajectories of a run, under its K recorded candidates, ascending."""
+
+    step: np.ndarray
+    """[N] step at which each was sampled."""
+    row: np.ndarray
+    """[N] its index within the step."""
+    sign: np.ndarray
+    """[N] one of `SIGNS`."""
+    candidates: np.ndarray
+    """[K] temperatures."""
+    log_likelihoods: np.ndarray
+    """[N, K] mean token log-likelihood in nats."""
+
+
+def dips(log_likelihoods: np.ndarray) -> np.ndarray:
+    """Return how far each curve is from having one peak: 0 where it rises, then falls.
+
+    Args:
+        log_likelihoods: [N, K] curves over ascending temperatures.
+
+    Returns:
+        [N] largest fall before the peak or rise after it, in the unit of the curves.
+    """
+    peak = log_likelihoods.argmax(axis=1)[:, None]
+    index = np.arange(log_likelihoods.shape[1])
+    falls = np.maximum.accumulate(log_likelihoods, axis=1) - log_likelihoods
+    backwards = log_likelihoods[:, ::-1]
+    rises = (np.maximum.accumulate(backwards, axis=1) - backwards)[:, ::-1]
+    return np.where(index <= peak, falls, rises).max(axis=1)
+
+
+def read_trajectories(path: Path) -> Trajectories:
+    """Read the columns that the tables need, and no other.
+
+    Raises:
+        IncompleteResults: no trajectory, no recorded candidate, or a number that is not finite.
+    """
+    names = [name for name in pq.read_schema(path).names if name.startswith(LIKELIHOOD)]
+    if not names:
+        raise IncompleteResults(f"{path}: no column {LIKELIHOOD}*")
+    names.sort(key=lambda name: float(name.removeprefix(LIKELIHOOD)))
+    table = pq.read_table(path, columns=["step", "row", "advantage", *names])
+    columns = {name: table[name].to_numpy() for name in table.column_names}
+    if not len(table):
+        raise IncompleteResults(f"{path}: no trajectories")
+    for name, values in columns.items():
+        bad = int((~np.isfinite(values)).sum())
+        if bad:
+            raise IncompleteResults(f"{path}: {name} is not finite in {bad} of {len(values)} rows")
+    advantage = columns["advantage"]
+    return Trajectories(
+        step=columns["step"],
+        row=columns["row"],
+        sign=np.select([advantage > 0, advantage < 0], SIGNS[:2], SIGNS[2]),
+        candidates=np.array([float(name.removeprefix(LIKELIHOOD)) for name in names]),
+        log_likelihoods=np.stack([columns[name] for name in names], axis=1),
+    )
+
+
+def step_rows(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the lines of steps.jsonl flat: `seconds` is the total, `seconds_*` are its parts."""
+    rows = []
+    for record in records:
+        parts = dict(record["seconds"])
+        flat = {name: value for name, value in record.items() if name != "seconds"}
+        flat["seconds"] = parts.pop("total")
+        rows.append(flat | {f"seconds_{name}": value for name, value in parts.items()})
+    return rows
+
+
+def policy_rows(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return one row a (step, candidate) of the lines of policy.jsonl that have a distribution."""
+    return [
+        {"step": record["step"], "candidate": candidate, "probability": probability}
+        for record in records
+        if "probabilities" in record
+        for candidate, probability in zip(
+            record["candidates"], record["probabilities"], strict=True
+        )
+    ]
+
+
+def optimal_temperature_rows(trajectories: Trajectories) -> list[dict[str, Any]]:
+    """Return how often each candidate is the likeliest, by sign; a tie goes to the lower one."""
+    best = trajectories.log_likelihoods.argmax(axis=1)
+    rows = []
+    for sign in SIGNS:
+        chosen = best[trajectories.sign == sign]
+        counts = np.bincount(chosen, minlength=len(trajectories.candidates))
+        rows += [
+            {"sign": sign, "temperature": float(temperature), "count": int(count)}
+            for temperature, count in zip(trajectories.candidates, counts, strict=True)
+        ]
+    return rows
+
+
+def unimodality_row(trajectories: Trajectories) -> dict[str, Any]:
+    """Return how many of the run's curves have one peak, up to `DIP_TOLERANCE`."""
+    depths = dips(trajectories.log_likelihoods)
+    return {
+        "trajectories": len(depths),
+        "unimodal": int((depths <= DIP_TOLERANCE).sum()),
+        "largest_dip": float(depths.max()),
+    }
+
+
+def likelihood_curve_rows(trajectories: Trajectories) -> list[dict[str, Any]]:
+    """Return the curves of a few trajectories, chosen by their place in the run alone."""
+    order = np.lexsort([trajectories.row, trajectories.step])
+    rows = []
+    for sign in SIGNS:
+        places = order[trajectories.sign[order] == sign]
+        for position in sorted({0, len(places) // 2, len(places) - 1} if len(places) else ()):
+            place = places[position]
+            key = {"step": int(trajectories.step[place]), "row": int(trajectories.row[place])}
+            curve = zip(trajectories.candidates, trajectories.log_likelihoods[place], strict=True)
+            rows += [
+                key | {"sign": sign, "temperature": float(t), "log_likelihood": float(value)}
+                for t, value in curve
+            ]
+    return rows
+
+
+def read_training_run(folder: Path, steps: int) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of one trained run for every table.
+
+    Args:
+        folder: the run's folder, `train/{method}/seed{seed}`.
+        steps: number of optimiser steps that the study asks for.
+
+    Raises:
+        IncompleteResults: names every file that is missing or incomplete.
+    """
+    names = ("run.json", STEPS, POLICY, TRAJECTORIES)
+    faults = [f"{folder / name}: missing" for name in names if not (folder / name).is_file()]
+    if faults:
+        raise IncompleteResults("\n".join(faults))
+    try:
+        logged = step_rows(read_jsonl(folder / STEPS))
+    except KeyError as error:
+        raise IncompleteResults(f"{folder / STEPS}: a line has no key {error}") from None
+    if [row.get("step") for row in logged] != list(range(steps)):
+        raise IncompleteResults(
+            f"{folder / STEPS}: {len(logged)} lines are not the steps 0 to {steps - 1} in order"
+        )
+    try:
+        policy = policy_rows(read_jsonl(folder / POLICY))
+    except (KeyError, ValueError) as error:
+        raise IncompleteResults(
+            f"{folder / POLICY}: candidates and probabilities of a line do not match: {error}"
+        ) from None
+    trajectories = read_trajectories(folder / TRAJECTORIES)
+    return {
+        "steps": logged,
+        "policy": policy,
+        "optimal_temperatures": optimal_temperature_rows(trajectories),
+        "unimodality": [unimodality_row(trajectories)],
+        "likelihood_curves": likelihood_curve_rows(trajectories),
+    }
+
+
+def training_tables(study: Study, results: Path) -> dict[str, pd.DataFrame]:
+    """Return the tables of all trained runs of a study, by the names in `COLUMNS`.
+
+    Args:
+        study: names the methods, the seeds and their steps.
+        results: folder of the study's results.
+
+    Raises:
+        IncompleteResults: names every run that is missing or incomplete.
+    """
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in COLUMNS}
+    faults = []
+    for method in study.trained_methods:
+        for seed in study.seeds:
+            folder = results / "train" / method / f"seed{seed}"
+            try:
+                run = read_training_run(folder, study.training_of(method).steps)
+            except IncompleteResults as error:
+                faults.append(str(error))
+                continue
+            for name, found in run.items():
+                rows[name] += [{"method": method, "seed": seed} | row for row in found]
+    if faults:
+        raise IncompleteResults("training runs are missing or incomplete:\n" + "\n".join(faults))
+    return {name: _table(found, COLUMNS[name]) for name, found in rows.items()}
+
+
+def _table(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=None if rows else columns)
+    # Numbers that no run logged (kl without a KL term) keep an empty column.
+    return table.reindex(columns=[*columns, *(c for c in table.columns if c not in columns)])
+
+
+def write_training_tables(study: Study, results: Path, out: Path) -> None:
+    """Write `{table}.csv` below `out` for every table of `training_tables`.
+
+    Raises:
+        IncompleteResults: names every run that is missing or incomplete; nothing is written.
+    """
+    for name, table in training_tables(study, results).items():
+        write_atomically(out / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))

@@ -1,0 +1,169 @@
+"""Figures of a study: each is a table of data, taken from the aggregate stage, and a drawing of it.
+
+`write_figures(study, evidence, folder)` writes `{name}.svg`, `{name}.png` and `{name}.csv` of every
+figure in `FIGURES` for which the study has evidence. A drawing takes nothing but its table, so a figure
+can be checked against its CSV and redrawn from it: `redraw(name, csv)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from tampo.claims.claim_inputs import Evidence
+from tampo.files import write_atomically, written_whole
+from tampo.report.figures import likelihood, meta_policy, profiles, scores, training
+from tampo.report.figures.figure_data import NotDrawn
+from tampo.report.figures.style import styled
+from tampo.study.study import Study
+
+
+@dataclass(frozen=True)
+class FigureKind:
+    """One figure of the report."""
+
+    title: str
+    caption: str
+    """What is seen and how to read it, in full sentences."""
+    data: Callable[[Study, Evidence], pd.DataFrame]
+    """Returns the frame behind the figure; raises NotDrawn where the study lacks the evidence."""
+    draw: Callable[[pd.DataFrame], Figure]
+    """Draws the frame."""
+
+
+FIGURES: dict[str, FigureKind] = {
+    "temperatures": FigureKind(
+        "Temperatures",
+        "Temperature of every rollout batch over training: mean over seeds, the range between lowest "
+        "and highest seed, and single runs. Where a method mixes temperatures within a batch, their "
+        "mean is shown.",
+        training.temperature_data,
+        training.draw_temperatures,
+    ),
+    "likelihood_curves": FigureKind(
+        "Likelihood against temperature",
+        "Mean log-likelihood of single trajectories under every candidate temperature: of each sign "
+        "of the advantage the first, the middle and the last trajectory of the first seed's run. "
+        "The mark is the peak; a hollow one lies at the end of the range, and the curve may go on "
+        "rising beyond it.",
+        likelihood.curve_data,
+        likelihood.draw_likelihood_curves,
+    ),
+    "meta_policy": FigureKind(
+        "Learned distributions over the candidate temperatures",
+        "Probability of every candidate temperature after each step, mean over seeds, and the "
+        "temperatures that were drawn in the runs. A draw follows the distribution of its own seed "
+        "one step earlier; during warm-up, and where a policy narrows or flattens the distribution "
+        "before it draws, draws follow that rule instead.",
+        meta_policy.meta_policy_data,
+        meta_policy.draw_meta_policy,
+    ),
+    "optimal_temperatures": FigureKind(
+        "Likelihood-optimal temperatures by sign of the advantage",
+        "Share of the trajectories of each sign by the candidate under which they are likeliest, "
+        "over all steps and seeds; black lines reach from the lowest to the highest seed. P is the "
+        "probability that a trajectory of positive advantage has the higher optimum of the two, ties "
+        "counting half: 0.50 means no separation.",
+        likelihood.optimal_temperature_data,
+        likelihood.draw_optimal_temperatures,
+    ),
+    "learning_curves": FigureKind(
+        "Reward over training",
+        "Mean reward of the rollouts, sampled at each method's own temperature, so a method that "
+        "samples hotter shows a lower reward for the same model. Mean over seeds and their range; "
+        "the other methods' means in grey.",
+        training.reward_data,
+        training.draw_learning_curves,
+    ),
+    "entropy": FigureKind(
+        "Entropy over training",
+        "Mean token entropy of the policy on its own rollouts, at the temperature they were drawn at "
+        "and at temperature 1: mean over seeds and their range. Under `logprob_temperature: one` both "
+        "are those at temperature 1.",
+        training.entropy_data,
+        training.draw_entropy,
+    ),
+    "truncation": FigureKind(
+        "Truncation over training",
+        "Share of the rollouts that the length limit cut off: mean over seeds and their range; the "
+        "other methods' means in grey.",
+        training.truncation_data,
+        training.draw_truncation,
+    ),
+    "benchmark_deltas": FigureKind(
+        "Gain over the base model, by benchmark",
+        "Pass@1 of every method less that of the base model, paired by seed and problem, with its "
+        "interval over runs and problems; `average` is the unweighted mean over benchmarks.",
+        scores.delta_data,
+        scores.draw_deltas,
+    ),
+    "performance_profiles": FigureKind(
+        "Performance profiles",
+        "Share of a method's runs on benchmarks whose gain over the base model exceeds the value on "
+        "the horizontal axis; a gain of 1 would solve all that the base model does not. Bands are "
+        "intervals with the runs as units; the other methods in grey.",
+        profiles.profile_data,
+        profiles.draw_profiles,
+    ),
+    "cost_accuracy": FigureKind(
+        "Cost against accuracy",
+        "Mean Pass@1 over benchmarks against what training cost: rollout tokens, and wall-clock time "
+        "of its steps. Vertical lines are intervals of the score, thick horizontal ones the range of "
+        "the cost over seeds.",
+        scores.cost_data,
+        scores.draw_costs,
+    ),
+}
+"""Every figure by the stem of its files, in the order of the report."""
+
+
+def write_figures(
+    study: Study, evidence: Evidence, folder: Path, *, draw: bool = True
+) -> dict[str, str]:
+    """Write every figure that the study has evidence for; without `draw` its data alone.
+
+    Returns:
+        `{name: reason}` of the figures that were not drawn; files of theirs from an earlier run are
+        removed.
+    """
+    skipped = {}
+    for name, kind in FIGURES.items():
+        try:
+            data = kind.data(study, evidence)
+        except NotDrawn as reason:
+            skipped[name] = str(reason)
+            for suffix in ("svg", "png", "csv"):
+                (folder / f"{name}.{suffix}").unlink(missing_ok=True)
+        else:
+            if draw:
+                save(kind.draw(data), data, folder, name)
+            else:
+                save_data(data, folder, name)
+    return skipped
+
+
+def redraw(name: str, path: Path) -> Figure:
+    """Draw the figure `name` again from the CSV of its data."""
+    # A method may be called 1.5; it is a name all the same.
+    return FIGURES[name].draw(pd.read_csv(path, dtype={"method": str}))
+
+
+@styled
+def save(figure: Figure, data: pd.DataFrame, folder: Path, name: str) -> None:
+    """Write `{name}.svg`, `{name}.png` and `{name}.csv`: the same bytes for the same data."""
+    for suffix, metadata in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
+        with written_whole(folder / f"{name}.{suffix}") as temporary:
+            figure.savefig(temporary, format=suffix, metadata=metadata)
+    save_data(data, folder, name)
+
+
+def save_data(data: pd.DataFrame, folder: Path, name: str) -> None:
+    """Write `{name}.csv`, the numbers of a figure in full precision."""
+    write_atomically(folder / f"{name}.csv", data.to_csv(index=False, lineterminator="\n"))
+
+
+__all__ = ["FIGURES", "FigureKind", "NotDrawn", "redraw", "save", "write_figures"]

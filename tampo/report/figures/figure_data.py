@@ -1,0 +1,73 @@
+"""What figures share in taking their data from a study's tables."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from tampo.claims.claim_inputs import Evidence
+from tampo.claims.roles import roles
+from tampo.stages.aggregate import metric_name
+from tampo.study.study import Study
+from tampo.temperature.protocol import policy_class
+
+PASS_1 = metric_name(1)
+FIXED = "fixed"
+"""Registered name of the policy that keeps one temperature."""
+
+
+class NotDrawn(Exception):
+    """The study lacks what a figure shows; the message says what."""
+
+
+def training_table(evidence: Evidence, name: str) -> pd.DataFrame:
+    """Return a table of the training runs.
+
+    Raises:
+        NotDrawn: there is no such table, or it is empty.
+    """
+    table = getattr(evidence, name)
+    if table is None:
+        raise NotDrawn(f"there is no {name}.csv")
+    if table.empty:
+        raise NotDrawn(f"{name}.csv has no rows")
+    return table
+
+
+def fixed_temperatures(study: Study, count: int = 3) -> dict[str, float]:
+    """Return up to `count` methods of fixed temperature, evenly from lowest to highest.
+
+    A method with training settings of its own does not stand for its temperature and is left out.
+
+    Raises:
+        NotDrawn: the study has none.
+    """
+    settings = policy_class(FIXED).Settings
+    found = {
+        name: settings(**study.method(name).settings).temperature for name in roles(study).fixed
+    }
+    if not found:
+        raise NotDrawn("no method keeps a fixed temperature and trains as the study does")
+    names = sorted(found, key=found.get)
+    places = [round(i * (len(names) - 1) / max(count - 1, 1)) for i in range(count)]
+    return {names[place]: found[names[place]] for place in dict.fromkeys(places)}
+
+
+def require_pass_1(evidence: Evidence) -> None:
+    """Raise NotDrawn if the study does not compute Pass@1."""
+    if PASS_1 not in set(evidence.problem_scores["metric"]):
+        raise NotDrawn(f"the study has no {PASS_1}")
+
+
+def base_and_trained(study: Study, evidence: Evidence) -> tuple[str, list[str]]:
+    """Return the name of the base model's method and those of all trained ones.
+
+    Raises:
+        NotDrawn: one of them is missing, or Pass@1 to compare them by.
+    """
+    require_pass_1(evidence)
+    base = roles(study).base
+    if base is None:
+        raise NotDrawn("the base model is not among the methods")
+    if not study.trained_methods:
+        raise NotDrawn("there is no method besides the base model")
+    return base, study.trained_methods

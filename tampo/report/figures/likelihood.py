@@ -1,0 +1,182 @@
+"""Figures of the likelihood of trajectories under the candidate temperatures (Figures 2 and 4)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from tampo.claims.claim_inputs import Evidence
+from tampo.report.figures.figure_data import NotDrawn, fixed_temperatures, training_table
+from tampo.report.figures.style import (
+    BLUE,
+    VERMILLION,
+    label,
+    legend_above,
+    small_multiples,
+    styled,
+)
+from tampo.study.study import Study
+
+STYLES = {"positive": (BLUE, "-", "o"), "negative": (VERMILLION, "--", "s")}
+"""Colour, line style and marker by the sign of the advantage."""
+
+
+def curve_data(study: Study, evidence: Evidence) -> pd.DataFrame:
+    """Return method, seed, step, row, sign, temperature, log_likelihood, peak.
+
+    Of up to three methods of fixed temperature (any three trained ones where there is none), the
+    first seed, trajectories with an advantage other than 0. `peak` marks the largest value.
+    """
+    curves = training_table(evidence, "likelihood_curves")
+    try:
+        methods = list(fixed_temperatures(study))
+    except NotDrawn:
+        methods = study.trained_methods[:3]
+    chosen = curves[
+        curves["method"].isin(methods)
+        & (curves["seed"] == study.seeds[0])
+        & curves["sign"].isin(STYLES)
+    ]
+    if chosen.empty:
+        raise NotDrawn("no trajectory has an advantage other than 0")
+    largest = chosen.groupby(["method", "sign", "step", "row"])["log_likelihood"].idxmax()
+    return _in_order(chosen.assign(peak=chosen.index.isin(largest)), methods)
+
+
+def optimal_temperature_data(study: Study, evidence: Evidence) -> pd.DataFrame:
+    """Return method, trained_at, seed, sign, temperature, count for up to three temperatures."""
+    counts = training_table(evidence, "optimal_temperatures")
+    fixed = fixed_temperatures(study)
+    chosen = counts[counts["method"].isin(fixed) & counts["sign"].isin(STYLES)]
+    totals = chosen.groupby(["method", "sign"])["count"].sum()
+    if totals.empty or (totals == 0).any():
+        raise NotDrawn("a method of fixed temperature has no trajectories of one sign of advantage")
+    trained_at = chosen["method"].map(fixed)
+    chosen = chosen.assign(trained_at=trained_at)
+    columns = ["method", "trained_at", "seed", "sign", "temperature", "count"]
+    return _in_order(chosen[columns], list(fixed))
+
+
+def _in_order(data: pd.DataFrame, methods: list[str]) -> pd.DataFrame:
+    """Return the rows of one method after those of the other, in the order of `methods`."""
+    place = data["method"].map({method: i for i, method in enumerate(methods)})
+    return data.loc[place.sort_values(kind="stable").index].reset_index(drop=True)
+
+
+def superiority(counts: pd.DataFrame) -> float:
+    """Return how the likelihood-optimal temperatures of the two signs are separated.
+
+    Args:
+        counts: sign, temperature, count.
+
+    Returns:
+        Probability that a random trajectory of positive advantage has a higher optimal temperature
+        than one of negative advantage, ties counting one half (the area under the ROC curve); 0.5
+        where they do not differ, NaN where a sign has no trajectory.
+    """
+    grid = counts.groupby(["sign", "temperature"])["count"].sum().unstack(fill_value=0)
+    positive, negative = (grid.loc[sign].to_numpy(dtype=float) for sign in STYLES)
+    below = np.concatenate([[0.0], negative.cumsum()[:-1]])
+    pairs = positive.sum() * negative.sum()
+    return float((positive * (below + negative / 2)).sum() / pairs) if pairs else float("nan")
+
+
+def mean_difference(counts: pd.DataFrame) -> float:
+    """Return mean optimal temperature of positive less that of negative advantage."""
+    means = [
+        np.average(own["temperature"], weights=own["count"])
+        for own in (counts[counts["sign"] == sign] for sign in STYLES)
+    ]
+    return float(means[0] - means[1])
+
+
+@styled
+def draw_likelihood_curves(data: pd.DataFrame) -> Figure:
+    """Draw log-likelihood against temperature; a hollow peak lies at the end of the range."""
+    methods = list(data["method"].unique())
+    figure, panels = small_multiples(methods, panel_height=1.9, columns=1, same_heights=False)
+    for axes, method in zip(panels, methods, strict=True):
+        own = data[data["method"] == method]
+        ends = own["temperature"].min(), own["temperature"].max()
+        for (sign, *_), curve in own.groupby(["sign", "step", "row"], sort=False):
+            colour, line, marker = STYLES[sign]
+            axes.plot(curve["temperature"], curve["log_likelihood"], line, color=colour)
+            peak = curve[curve["peak"]].iloc[0]
+            inside = ends[0] < peak["temperature"] < ends[1]
+            axes.plot(
+                *(peak["temperature"], peak["log_likelihood"]),
+                *(marker,),
+                color=colour,
+                markersize=6,
+                markerfacecolor=colour if inside else "white",
+            )
+    label(figure, "temperature", "mean log-likelihood, nats a token")
+    legend_above(figure, _sign_handles("advantage"), columns=2)
+    return figure
+
+
+def _sign_handles(what: str) -> list[Line2D]:
+    return [
+        Line2D([], [], color=c, linestyle=line, marker=m, label=f"{sign} {what}")
+        for sign, (c, line, m) in STYLES.items()
+    ]
+
+
+@styled
+def draw_optimal_temperatures(data: pd.DataFrame) -> Figure:
+    """Draw the share of trajectories by the candidate that makes them likeliest."""
+    methods = list(data["method"].unique())
+    titles = [f"trained at {own['trained_at'].iloc[0]:g}" for _, own in _by_method(data)]
+    figure, panels = small_multiples(titles, panel_height=1.9, columns=1)
+    for axes, method in zip(panels, methods, strict=True):
+        own = data[data["method"] == method]
+        _bars(axes, own)
+        seeds = [superiority(run) for _, run in own.groupby("seed")]
+        axes.text(
+            *(0.99, 0.97),
+            f"P(positive above negative) = {superiority(own):.2f}\n"
+            f"seeds {np.nanmin(seeds):.2f} to {np.nanmax(seeds):.2f}\n"
+            f"difference of means {mean_difference(own):+.2f}".replace("-", "\N{MINUS SIGN}"),
+            transform=axes.transAxes,
+            ha="right",
+            va="top",
+            fontsize=8.5,
+        )
+    # Room for the text above the highest bar, wherever that is.
+    panels[0].set_ylim(top=1.4 * panels[0].get_ylim()[1])
+    label(figure, "candidate temperature of largest likelihood", "share of trajectories")
+    legend_above(figure, panels[0].get_legend_handles_labels()[0], columns=2)
+    return figure
+
+
+def _by_method(data: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    return list(data.groupby("method", sort=False))
+
+
+def _bars(axes: Axes, data: pd.DataFrame) -> None:
+    """Draw two bars a candidate, with the range over seeds."""
+    temperatures = np.sort(data["temperature"].unique())
+    width = 0.4 * (np.diff(temperatures).min() if len(temperatures) > 1 else 0.1)
+    for offset, (sign, (colour, _, _)) in zip((-0.5, 0.5), STYLES.items(), strict=True):
+        own = data[data["sign"] == sign]
+        counts = own.pivot_table(
+            index="seed", columns="temperature", values="count", aggfunc="sum", fill_value=0
+        )
+        pooled = counts.sum() / counts.to_numpy().sum()
+        by_seed = counts[counts.sum(axis=1) > 0].apply(lambda run: run / run.sum(), axis=1)
+        axes.bar(
+            temperatures + offset * width,
+            pooled,
+            width,
+            color=colour if sign == "positive" else "white",
+            edgecolor=colour,
+            hatch="" if sign == "positive" else "////",
+            label=f"{sign} advantage",
+        )
+        axes.vlines(
+            temperatures + offset * width, by_seed.min(), by_seed.max(), color="black", linewidth=1
+        )
+    axes.set_xticks(temperatures)

@@ -1,0 +1,81 @@
+"""Figure of the distributions over candidate temperatures that policies learn (Figure 3)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from tampo.claims.claim_inputs import Evidence
+from tampo.report.figures.figure_data import training_table
+from tampo.report.figures.style import label, legend_above, small_multiples, styled
+from tampo.study.study import Study
+
+LEARNED, DRAWN = "probability", "drawn"
+
+
+def meta_policy_data(study: Study, evidence: Evidence) -> pd.DataFrame:
+    """Return kind, method, seed, step, temperature, probability.
+
+    `kind` is `probability` for the distribution after a step, one row a candidate, and `drawn` for
+    the temperature that the rollouts of the step were drawn at.
+    """
+    policy = training_table(evidence, "policy")
+    steps = training_table(evidence, "steps")
+    learned = policy.rename(columns={"candidate": "temperature"}).assign(kind=LEARNED)
+    drawn = steps[steps["method"].isin(learned["method"])].assign(kind=DRAWN)
+    columns = ["kind", "method", "seed", "step", "temperature"]
+    return pd.concat([learned[[*columns, "probability"]], drawn[columns]], ignore_index=True)
+
+
+@styled
+def draw_meta_policy(data: pd.DataFrame) -> Figure:
+    """Draw the mean distribution over seeds as a heat map, each seed's draws on top."""
+    methods = list(data["method"].unique())
+    figure, panels = small_multiples(methods, panel_height=1.7, columns=min(2, len(methods)))
+    highest = data.groupby(["method", "step", "temperature"])["probability"].mean().max()
+    for axes, method in zip(panels, methods, strict=True):
+        own = data[data["method"] == method]
+        mesh = _heat_map(axes, own[own["kind"] == LEARNED], highest)
+        drawn = own[own["kind"] == DRAWN]
+        axes.scatter(
+            *(drawn["step"], drawn["temperature"]),
+            s=5,
+            color="white",
+            edgecolor="black",
+            linewidth=0.4,
+        )
+        axes.grid(False)
+    bar = figure.colorbar(mesh, ax=panels, shrink=0.8, pad=0.02)
+    bar.set_label("probability, mean over seeds")
+    label(figure, "step", "candidate temperature")
+    marker = {"marker": "o", "markersize": 4, "color": "white", "markeredgecolor": "black"}
+    legend_above(
+        figure, [Line2D([], [], linestyle="", label="drawn, every seed", **marker)], columns=1
+    )
+    return figure
+
+
+def _heat_map(axes: Axes, learned: pd.DataFrame, highest: float) -> QuadMesh:
+    grid = learned.pivot_table(
+        index="temperature", columns="step", values="probability", aggfunc="mean"
+    )
+    return axes.pcolormesh(
+        *(_edges(grid.columns.to_numpy()), _edges(grid.index.to_numpy()), grid.to_numpy()),
+        cmap="cividis_r",
+        vmin=0,
+        vmax=highest,
+        rasterized=True,
+    )
+
+
+def _edges(centres: np.ndarray) -> np.ndarray:
+    """Return [n + 1] ends of the cells around [n] ascending centres."""
+    if len(centres) == 1:
+        return centres[0] + np.array([-0.5, 0.5])
+    between = (centres[:-1] + centres[1:]) / 2
+    first, last = centres[0] - between[0], centres[-1] - between[-1]
+    return np.concatenate([[centres[0] + first], between, [centres[-1] + last]])

@@ -1,0 +1,56 @@
+"""Figure of performance profiles: how many runs on benchmarks exceed a gain over the base model."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from tampo.claims.claim_inputs import Evidence
+from tampo.report.figures.figure_data import PASS_1, base_and_trained
+from tampo.report.figures.style import (
+    BAND,
+    BLUE,
+    PALE,
+    label,
+    legend_above,
+    small_multiples,
+    styled,
+)
+from tampo.statistics.robust_scores import performance_profiles
+from tampo.study.study import Study
+
+
+def profile_data(study: Study, evidence: Evidence) -> pd.DataFrame:
+    """Return method, threshold, share, low, high (`tampo.statistics.robust_scores.performance_profiles`)."""
+    base, trained = base_and_trained(study, evidence)
+    return performance_profiles(evidence.problem_scores, trained, base, PASS_1, study.statistics)
+
+
+@styled
+def draw_profiles(data: pd.DataFrame) -> Figure:
+    """Draw one panel a method, the profiles of the others behind it for comparison."""
+    profiles = {method: own for method, own in data.groupby("method", sort=False)}
+    figure, panels = small_multiples(list(profiles))
+    for axes, (method, own) in zip(panels, profiles.items(), strict=True):
+        axes.fill_between(
+            *(own["threshold"], own["low"], own["high"]),
+            step="pre",
+            color=BLUE,
+            alpha=BAND,
+            linewidth=0,
+        )
+        for other, values in profiles.items():
+            if other != method:
+                axes.step(values["threshold"], values["share"], color=PALE, linewidth=0.7)
+        axes.step(own["threshold"], own["share"], color=BLUE)
+    panels[0].set_ylim(0, 1.02)
+    label(figure, "gain over the base model", "share of runs on benchmarks beyond it")
+    handles = [
+        Line2D([], [], color=BLUE, label="this method"),
+        Patch(color=BLUE, alpha=BAND, linewidth=0, label="interval"),
+        Line2D([], [], color=PALE, linewidth=0.9, label="other methods"),
+    ]
+    legend_above(figure, handles[: 3 if len(profiles) > 1 else 2])
+    return figure

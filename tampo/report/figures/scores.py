@@ -1,0 +1,152 @@
+"""Figures of scores: gains over the base model, and what they cost."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from tampo.claims.claim_inputs import Evidence
+from tampo.records.cost import TRAINING
+from tampo.report.figures.figure_data import PASS_1, NotDrawn, base_and_trained, require_pass_1
+from tampo.report.figures.style import (
+    BLUE,
+    MARKERS,
+    PALETTE,
+    WIDTH,
+    label,
+    spread,
+    styled,
+)
+from tampo.statistics.intervals import AVERAGE, score_intervals
+from tampo.statistics.paired import difference_table
+from tampo.statistics.score_arrays import score_arrays
+from tampo.study.study import Study
+
+ENDS = ("", "_low", "_high")
+LINE_HEIGHT = 0.17
+"""Inches a method takes where methods are listed below each other."""
+COSTS = {"tokens": "rollout_tokens", "seconds": "seconds"}
+"""Columns of the data by the metric of scores.csv that they come from."""
+
+
+def delta_data(study: Study, evidence: Evidence) -> pd.DataFrame:
+    """Return method, rival, metric, benchmark, difference, low, high, ...: percent over base.
+
+    Raises:
+        NotDrawn: no base model, no other method, or no Pass@1.
+    """
+    base, trained = base_and_trained(study, evidence)
+    pairs = [(method, base) for method in trained]
+    table = difference_table(evidence.problem_scores, pairs, [PASS_1], study.statistics)
+    shares = ["difference", "low", "high", "standard_error"]
+    return table.assign(**{name: 100 * table[name] for name in shares})
+
+
+def cost_data(study: Study, evidence: Evidence) -> pd.DataFrame:
+    """Return a row a method: score (percent), tokens and seconds, each with _low and _high.
+
+    Costs are those of training (0 for the base model), means over seeds with their range; the score
+    is the mean Pass@1 over benchmarks with its interval.
+
+    Raises:
+        NotDrawn: scores.csv has no costs, or there is no Pass@1.
+    """
+    require_pass_1(evidence)
+    methods = [m.name for m in study.methods]
+    benchmarks = list(dict.fromkeys(evidence.problem_scores["benchmark"]))
+    rows = [(method, PASS_1) for method in methods]
+    arrays = score_arrays(evidence.problem_scores, rows, benchmarks)
+    intervals = score_intervals(arrays, study.statistics)
+    costs = evidence.scores[evidence.scores["benchmark"] == TRAINING]
+    table = []
+    for method in methods:
+        found = intervals[method, PASS_1][AVERAGE]
+        score = {"score": found.mean, "score_low": found.low, "score_high": found.high}
+        row = {"method": method} | {name: 100 * value for name, value in score.items()}
+        for name, metric in COSTS.items():
+            own = costs[(costs["method"] == method) & (costs["metric"] == metric)]["value"]
+            if method in study.trained_methods and own.empty:
+                raise NotDrawn(f"scores.csv has no {metric} of {method}")
+            spent = (own.mean(), own.min(), own.max()) if len(own) else (0.0, 0.0, 0.0)
+            row |= dict(zip((f"{name}{end}" for end in ENDS), spent, strict=True))
+        table.append(row)
+    return pd.DataFrame(table)
+
+
+@styled
+def draw_deltas(data: pd.DataFrame) -> Figure:
+    """Draw the gain of every method over the base model, one panel a benchmark."""
+    benchmarks, methods = list(data["benchmark"].unique()), list(data["method"].unique())
+    columns = min(2, len(benchmarks))
+    rows = -(-len(benchmarks) // columns)
+    height = 0.6 + rows * (0.45 + max(3, len(methods)) * LINE_HEIGHT)
+    figure = Figure((WIDTH, height), layout="constrained")
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    places = np.arange(len(methods))
+    for axes, benchmark in zip(grid, benchmarks, strict=False):
+        own = data[data["benchmark"] == benchmark].set_index("method").loc[methods]
+        axes.axvline(0, color="black", linewidth=0.8)
+        axes.hlines(places, own["low"], own["high"], color=BLUE, linewidth=1.6)
+        axes.plot(own["difference"], places, "o", color=BLUE, markersize=4.5)
+        axes.set_title(benchmark, fontweight="bold" if benchmark == AVERAGE else "normal")
+        axes.set_yticks(places, methods)
+        # With many methods the lowest panel is a page away.
+        axes.tick_params(labelbottom=True)
+    grid[0].set_ylim(len(methods) - 0.4, -0.6)
+    for place in range(len(benchmarks), len(grid)):
+        grid[place].set_axis_off()
+    label(figure, f"{PASS_1} less that of {data['rival'].iloc[0]}, percentage points", "")
+    return figure
+
+
+@styled
+def draw_costs(data: pd.DataFrame) -> Figure:
+    """Draw mean Pass@1 against tokens and against time; a line leads each method to its name."""
+    inner = max(2.4, LINE_HEIGHT * len(data))
+    figure = Figure((WIDTH, inner + 0.6), layout="constrained")
+    *panels, names = figure.subplots(1, 3, sharey=True, width_ratios=[1, 1, 0.75])
+    low, high = data["score_low"].min(), data["score_high"].max()
+    places = spread(data["score"].to_numpy(), (high - low) * LINE_HEIGHT / inner)
+    marks = [(PALETTE[i % len(PALETTE)], MARKERS[i // len(PALETTE)]) for i in range(len(data))]
+    for axes, cost in zip(panels, COSTS, strict=True):
+        unit, title = _unit(cost, data[f"{cost}_high"].max())
+        _cost_panel(axes, data, cost, unit, marks)
+        axes.set_xlabel(title)
+        axes.set_xlim(left=0)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+    panels[0].set_ylabel(f"mean {PASS_1}, percent")
+    margin = 0.03 * (high - low)
+    panels[0].set_ylim(min(low, places.min()) - margin, max(high, places.max()) + margin)
+    names.set_axis_off()
+    names.set_xlim(0, 1)
+    for row, place, (colour, marker) in zip(data.itertuples(), places, marks, strict=True):
+        names.plot([-0.1, 0.12], [row.score, place], color=colour, linewidth=0.5, clip_on=False)
+        names.plot(0.18, place, marker, color=colour, markersize=4)
+        names.text(0.26, place, row.method, va="center", fontsize=8.5)
+    return figure
+
+
+def _unit(cost: str, largest: float) -> tuple[float, str]:
+    """Return the unit that a cost is shown in, and its name, by the largest value shown."""
+    if cost == "tokens":
+        return (
+            (1e6, "rollout tokens, millions") if largest >= 1e6 else (1e3, "rollout tokens, 1000")
+        )
+    return (3600, "training hours") if largest >= 3600 else (60, "training minutes")
+
+
+def _cost_panel(
+    axes: Axes, data: pd.DataFrame, cost: str, unit: float, marks: list[tuple[str, str]]
+) -> None:
+    """Draw a cross a method: its score with the interval, its cost with the range over seeds."""
+    axes.grid(False)
+    for row, (colour, marker) in zip(data.to_dict("records"), marks, strict=True):
+        score, spent, low, high = row["score"], *(row[f"{cost}{end}"] / unit for end in ENDS)
+        axes.axhline(score, color=colour, linewidth=0.4, alpha=0.6)
+        axes.vlines(spent, row["score_low"], row["score_high"], color=colour, linewidth=0.8)
+        axes.hlines(score, low, high, color=colour, linewidth=1.6)
+        # The base model's point lies on the axis and must not be cut in half by it.
+        axes.plot(spent, score, marker, color=colour, markersize=5.5, clip_on=False)

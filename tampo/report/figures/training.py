@@ -1,0 +1,150 @@
+"""Figures of quantities over training: one panel a method, all on the same axes.
+
+Their data has one row a (method, seed, step); lines are means over seeds and bands reach from the
+lowest to the highest seed.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from tampo.claims.claim_inputs import Evidence
+from tampo.report.figures.figure_data import NotDrawn, training_table
+from tampo.report.figures.style import (
+    BAND,
+    BLUE,
+    GREY,
+    PALE,
+    VERMILLION,
+    label,
+    legend_above,
+    small_multiples,
+    styled,
+)
+from tampo.study.study import Study
+
+RUN_STEP = ["method", "seed", "step"]
+SMOOTHED_SHARE = 0.1
+"""Share of a run's steps that a running mean covers."""
+MEAN = Line2D([], [], color=BLUE, label="mean over seeds")
+RANGE = Patch(color=BLUE, alpha=BAND, linewidth=0, label="lowest to highest seed")
+RUN = Line2D([], [], color=GREY, linewidth=0.6, label="single run")
+OTHERS = Line2D([], [], color=PALE, linewidth=0.9, label="other methods")
+
+
+def temperature_data(study: Study, evidence: Evidence) -> pd.DataFrame:
+    """Return method, seed, step, temperature: the mean over a batch where they differ in it."""
+    return training_table(evidence, "steps")[[*RUN_STEP, "temperature"]]
+
+
+def reward_data(study: Study, evidence: Evidence) -> pd.DataFrame:
+    """Return method, seed, step, reward, window, smoothed: see `smoothed`."""
+    return smoothed(training_table(evidence, "steps"), "reward")
+
+
+def truncation_data(study: Study, evidence: Evidence) -> pd.DataFrame:
+    """Return method, seed, step, truncated, window, smoothed: see `smoothed`."""
+    return smoothed(training_table(evidence, "steps"), "truncated")
+
+
+def entropy_data(study: Study, evidence: Evidence) -> pd.DataFrame:
+    """Return method, seed, step, entropy, entropy_at_one (nats a token)."""
+    return training_table(evidence, "steps")[[*RUN_STEP, "entropy", "entropy_at_one"]]
+
+
+def smoothed(steps: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return method, seed, step, the column, window and its running mean over `window` steps.
+
+    The window is centred, an odd number of about a tenth of the longest run, cut at the ends of a
+    run, and leaves out steps without a value.
+
+    Raises:
+        NotDrawn: no run has a value.
+    """
+    if steps[column].isna().all():
+        raise NotDrawn(f"steps.csv has no value of {column}")
+    count = int(steps["step"].max()) + 1
+    window = int(count * SMOOTHED_SHARE) // 2 * 2 + 1
+    ordered = steps.sort_values("step", kind="stable")
+    running = ordered.groupby(["method", "seed"], sort=False)[column].transform(
+        lambda run: run.rolling(window, center=True, min_periods=1).mean()
+    )
+    return steps[[*RUN_STEP, column]].assign(window=window, smoothed=running)
+
+
+def over_seeds(data: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return mean, low and high of `column` over seeds, indexed by step."""
+    return data.groupby("step")[column].agg(mean="mean", low="min", high="max")
+
+
+def _band(axes: Axes, values: pd.DataFrame, colour: str = BLUE, style: str = "-") -> None:
+    axes.fill_between(
+        values.index, values["low"], values["high"], color=colour, alpha=BAND, linewidth=0
+    )
+    axes.plot(values.index, values["mean"], color=colour, linestyle=style)
+
+
+@styled
+def draw_temperatures(data: pd.DataFrame) -> Figure:
+    """Draw the temperature of every rollout batch against the step."""
+    methods = list(data["method"].unique())
+    figure, panels = small_multiples(methods)
+    for axes, method in zip(panels, methods, strict=True):
+        own = data[data["method"] == method]
+        for _, run in own.groupby("seed"):
+            axes.plot(run["step"], run["temperature"], color=GREY, linewidth=0.5, alpha=0.8)
+        _band(axes, over_seeds(own, "temperature"))
+    label(figure, "step", "temperature")
+    legend_above(figure, [MEAN, RANGE, RUN])
+    return figure
+
+
+@styled
+def draw_learning_curves(data: pd.DataFrame) -> Figure:
+    """Draw the mean reward of the rollout batches against the step."""
+    return _smoothed_panels(data, "reward")
+
+
+@styled
+def draw_truncation(data: pd.DataFrame) -> Figure:
+    """Draw the share of rollouts cut off by the length limit against the step."""
+    return _smoothed_panels(data, "share truncated")
+
+
+def _smoothed_panels(data: pd.DataFrame, quantity: str) -> Figure:
+    """Draw one panel a method, the means of the others behind it for comparison."""
+    methods = list(data["method"].unique())
+    values = {m: over_seeds(data[data["method"] == m], "smoothed") for m in methods}
+    figure, panels = small_multiples(methods)
+    for axes, method in zip(panels, methods, strict=True):
+        for other in methods:
+            if other != method:
+                axes.plot(values[other]["mean"], color=PALE, linewidth=0.7, zorder=1)
+        _band(axes, values[method])
+    panels[0].set_ylim(bottom=min(0.0, data["smoothed"].min()))
+    window = int(data["window"].iloc[0])
+    label(figure, "step", f"{quantity}, running mean of {window} steps")
+    legend_above(figure, [MEAN, RANGE, *([OTHERS] if len(methods) > 1 else [])])
+    return figure
+
+
+@styled
+def draw_entropy(data: pd.DataFrame) -> Figure:
+    """Draw the token entropy at the temperature of the rollouts and at temperature 1."""
+    methods = list(data["method"].unique())
+    figure, panels = small_multiples(methods)
+    for axes, method in zip(panels, methods, strict=True):
+        own = data[data["method"] == method]
+        _band(axes, over_seeds(own, "entropy"))
+        _band(axes, over_seeds(own, "entropy_at_one"), VERMILLION, "--")
+    panels[0].set_ylim(bottom=0)
+    label(figure, "step", "entropy, nats a token")
+    at_rollout = Line2D([], [], color=BLUE, label="at the rollout temperature")
+    at_one = Line2D([], [], color=VERMILLION, linestyle="--", label="at temperature 1")
+    bands = Patch(color=GREY, alpha=BAND, linewidth=0, label="lowest to highest seed")
+    legend_above(figure, [at_rollout, at_one, bands], columns=2)
+    return figure

@@ -1,0 +1,151 @@
+"""The page, filled in."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+
+from tampo.records.run_records import (
+    RunRecord,
+    cost_by_method,
+    data_sources,
+    environments,
+    irregularities,
+    outcome_counts,
+)
+from tampo.report.figures import FigureKind
+from tampo.report.page import sections
+from tampo.report.page.samples import MOST_CHARACTERS, SampleChoice
+from tampo.statistics.ranking import RULE, Marks
+from tampo.study.departures import SOURCES
+from tampo.study.study import Study, Table
+
+TEMPLATES = Path(__file__).parent / "templates"
+SECTIONS = (
+    ("claims", "Verdicts"),
+    ("tables", "Tables"),
+    ("figures", "Figures"),
+    ("samples", "Responses"),
+    ("cost", "Measured cost"),
+    ("failures", "What went wrong"),
+    ("departures", "Departures from the paper"),
+    ("provenance", "Provenance"),
+)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Everything that the page shows."""
+
+    study: Study
+    records: list[RunRecord]
+    scores: pd.DataFrame
+    """`scores.csv`."""
+    steps: pd.DataFrame
+    """`steps.csv`."""
+    claims: pd.DataFrame
+    """Rows of `tampo.claims.claims_table`."""
+    tables: list[tuple[Table, pd.DataFrame, Marks]]
+    """Each table of the study with its text, published numbers beside ours, and its marks."""
+    robust: pd.DataFrame | None
+    """Rows of `robust_scores.robust_table`; None where the study has no TAMPO or no base model."""
+    figures: dict[str, FigureKind]
+    """The figures that were drawn, by name."""
+    skipped: dict[str, str]
+    """Why each other figure, by title, was not drawn."""
+    figure_folder: Path | None
+    """Holds `{name}.svg` of every figure; None leaves the images empty."""
+    samples: SampleChoice
+    departures: pd.DataFrame
+    rulings: pd.DataFrame
+    departures_note: str
+    checksums: dict[str, str]
+    """SHA-256 of what the page was made from, by path below the study's results."""
+
+
+def render(contents: Contents) -> str:
+    """Return the page as HTML."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("report.html.j2").render(**_values(contents))
+
+
+def _values(contents: Contents) -> dict:
+    study, records = contents.study, contents.records
+    planned, plan_note = sections.against_plan(study, records, contents.steps)
+    return {
+        "study": study,
+        "css": _source("report.css"),
+        "script": _source("explorer.js"),
+        "sections": SECTIONS,
+        "facts": sections.facts(study, records),
+        "tally": sections.tally(contents.claims),
+        "claims": sections.claim_rows(contents.claims),
+        "table_note": _table_note(study),
+        "tables": [_table(*table) for table in contents.tables],
+        "robust": None if contents.robust is None else sections.robust_grid(contents.robust),
+        "figures": [
+            {
+                "name": name,
+                "title": kind.title,
+                "caption": kind.caption,
+                "source": sections.image(contents.figure_folder, name),
+            }
+            for name, kind in contents.figures.items()
+        ],
+        "skipped": contents.skipped,
+        "samples": contents.samples.as_json(study),
+        "samples_total": contents.samples.total,
+        "most_characters": MOST_CHARACTERS,
+        "cost": sections.grid(cost_by_method(study, contents.scores)),
+        "planned": sections.grid(planned),
+        "plan_note": plan_note,
+        "outcomes": sections.grid(outcome_counts(study, contents.scores)),
+        "irregularities": irregularities(records),
+        "departures": sections.grid(contents.departures),
+        "rulings": sections.grid(contents.rulings),
+        "departures_note": contents.departures_note,
+        "source_tags": ", ".join(f"{tag}: {meaning}" for tag, meaning in SOURCES.items()),
+        "environments": environments(records),
+        "model": sections.grid(sections.model_rows(study, records)),
+        "data": sections.grid(data_sources(records)),
+        "runs": sections.grid(sections.run_rows(records)),
+        "checksums": sections.grid(
+            pd.DataFrame(list(contents.checksums.items()), columns=["file", "sha256"])
+        ),
+    }
+
+
+def _source(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _table_note(study: Study) -> str:
+    return (
+        f"Percent: mean over training seeds, and in brackets the "
+        f"{100 * study.statistics.confidence:g} % interval over seeds and problems. {RULE}"
+    )
+
+
+def _table(table: Table, text: pd.DataFrame, marks: Marks) -> dict:
+    return {
+        "name": table.name,
+        "title": f"{_numbered(table.name)}: {table.title}",
+        "caption": f"{table.name}.csv, .md and .tex hold the same numbers",
+        "columns": list(text.columns),
+        "rows": sections.score_cells(text, marks),
+    }
+
+
+def _numbered(name: str) -> str:
+    """Return `table1` as `Table 1`; other names as they are, capitalised."""
+    return re.sub(r"(?<=[a-z])(?=\d)", " ", name.replace("_", " ")).capitalize()

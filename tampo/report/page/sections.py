@@ -1,0 +1,234 @@
+"""What the sections of the report show, as plain values for the template."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tampo.claims import VERDICTS
+from tampo.records.run_records import RunRecord, hours
+from tampo.report.published import PREFIX
+from tampo.study.model_settings import HubModel, PackageModel
+from tampo.study.study import Study, StudyError
+from tampo.tools.plan.hardware import GPUS
+from tampo.tools.plan.measured import measured_against_planned
+
+SHORT = 12
+"""Characters of a checksum that a table shows."""
+
+
+def grid(table: pd.DataFrame) -> dict[str, Any]:
+    """Return a table as its columns and rows of text."""
+    rows = [[_text(value) for value in row] for row in table.itertuples(index=False)]
+    return {"columns": [str(name).replace("_", " ") for name in table.columns], "rows": rows}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return "–" if math.isnan(value) else number(value)
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def number(value: float) -> str:
+    """Return a number with three significant digits, large ones in full with separators."""
+    if abs(value) >= 1000:
+        return f"{value:,.0f}".replace("-", "\N{MINUS SIGN}")
+    text = f"{value:.3g}"
+    return (text if "e" not in text else f"{value:.1e}").replace("-", "\N{MINUS SIGN}")
+
+
+def facts(study: Study, records: list[RunRecord]) -> list[tuple[str, str]]:
+    """Return what was run, as terms and values."""
+    training = study.training
+    started = sorted(record.content["started"] for record in records)
+    return [
+        ("Base model", model_name(study)),
+        (
+            "Training",
+            f"GRPO on {training.problems}, {training.steps} steps of {training.prompts_per_step} "
+            f"prompts with {training.group_size} rollouts",
+        ),
+        ("Methods", ", ".join(method.name for method in study.methods)),
+        ("Training seeds", ", ".join(map(str, study.seeds))),
+        ("Benchmarks", _benchmarks(study)),
+        (
+            "Evaluation",
+            f"temperature {study.evaluation.temperature:g}, top-p {study.evaluation.top_p:g}, "
+            f"at most {study.evaluation.max_tokens} tokens",
+        ),
+        (
+            "Time",
+            f"{duration(hours(records))} in {len(records)} runs, "
+            f"{duration(hours(records, 'cpu'))} of processor time",
+        ),
+        ("Runs started", f"{moment(started[0])} to {moment(started[-1])}"),
+    ]
+
+
+def moment(iso: str) -> str:
+    """Return a time of run.json, which is in UTC, for people."""
+    return f"{iso[:10]} {iso[11:16]} UTC"
+
+
+def _benchmarks(study: Study) -> str:
+    """Return names and sizes, the sizes once where all benchmarks share them."""
+    sizes = {
+        b.name: f"{f'{b.limit} problems' if b.limit else 'all problems'}, {b.samples} responses each"
+        for b in study.benchmarks
+    }
+    if len(set(sizes.values())) == 1:
+        return f"{', '.join(sizes)}: {next(iter(sizes.values()))}"
+    return "; ".join(f"{name}: {size}" for name, size in sizes.items())
+
+
+def duration(hours: float) -> str:
+    """Return a time in the unit that suits it."""
+    for unit, length in (("h", 1), ("min", 1 / 60)):
+        if hours >= length:
+            return f"{number(hours / length)} {unit}"
+    return f"{number(hours * 3600)} s"
+
+
+def model_name(study: Study) -> str:
+    """Return the base model's name and revision, and its warm-up if it has one."""
+    if (warm_up := study.warm_up) is None:
+        return _source_name(study)
+    return (
+        f"{_source_name(study)}, warmed up on solutions of {warm_up.problems}: {warm_up.steps} "
+        f"supervised steps of {warm_up.batch_size}"
+    )
+
+
+def _source_name(study: Study) -> str:
+    model = study.model
+    if isinstance(model, HubModel):
+        return f"{model.repository} at {model.revision[:SHORT]}"
+    if isinstance(model, PackageModel):
+        return f"{Path(model.file).name} of {model.requirement}"
+    return f"pretrained here on arithmetic, seed {model.seed}"
+
+
+def claim_rows(claims: pd.DataFrame) -> list[dict[str, str]]:
+    """Return the rows of `claims.csv` as text, numbers rounded, intervals in brackets."""
+    rows = []
+    for claim in claims.to_dict("records"):
+        row = {name: "" if pd.isna(value) else str(value) for name, value in claim.items()}
+        if not pd.isna(claim["estimate"]):
+            ends = f"[{number(claim['low'])}, {number(claim['high'])}]"
+            row["estimate"] = f"{number(claim['estimate'])} {ends}"
+        if not pd.isna(claim["published"]):
+            row["published"] = number(claim["published"])
+        rows.append(row)
+    return rows
+
+
+def robust_grid(robust: pd.DataFrame) -> dict[str, Any]:
+    """Return the rows of `robust.csv` as text, intervals in brackets."""
+
+    def cell(row: dict[str, Any], name: str) -> str:
+        low, high = number(row[f"{name}_low"]), number(row[f"{name}_high"])
+        return f"{number(row[name])} [{low}, {high}]"
+
+    reference = robust["reference"].iloc[0]
+    columns = ["method", "interquartile mean of gains", f"chance to beat {reference}"]
+    rows = [
+        [str(row["method"]), cell(row, "iqm"), cell(row, "improvement")]
+        for row in robust.to_dict("records")
+    ]
+    return {"columns": columns, "rows": rows}
+
+
+def tally(claims: pd.DataFrame) -> list[tuple[str, int]]:
+    """Return each verdict and how many claims have it."""
+    return [(verdict, int((claims["verdict"] == verdict).sum())) for verdict in VERDICTS]
+
+
+def score_cells(
+    text: pd.DataFrame, marks: Mapping[tuple[int, str], str]
+) -> list[list[dict[str, str]]]:
+    """Return a readable table as cells: text, interval, mark, kind (`published` or empty)."""
+    rows = []
+    for index, row in enumerate(text.itertuples(index=False)):
+        cells = []
+        for name, value in zip(text.columns, row, strict=True):
+            score, bracket, interval = str(value).partition(" [")
+            cells.append(
+                {
+                    "text": score,
+                    "interval": f"[{interval}" if bracket else "",
+                    "mark": marks.get((index, name), ""),
+                    "kind": "published" if name.startswith(PREFIX) else "",
+                }
+            )
+        rows.append(cells)
+    return rows
+
+
+def image(folder: Path | None, name: str) -> str:
+    """Return the SVG file of a figure as the source of an image; empty without a folder.
+
+    Two figures in one document would share ids; as images they cannot get into each other's way.
+    """
+    content = (folder / f"{name}.svg").read_bytes() if folder else b""
+    return "data:image/svg+xml;base64," + base64.b64encode(content).decode()
+
+
+def run_rows(records: list[RunRecord]) -> pd.DataFrame:
+    """Return one row a run: where it lies, when and how long it ran, on what, its checksum."""
+    return pd.DataFrame(
+        {
+            "run": str(record.path.parent),
+            "started": moment(record.content["started"]),
+            "wall s": float(record.content["seconds"]["wall"]),
+            "CPU s": float(record.content["seconds"]["cpu"]),
+            "peak MiB": record.content["peak_memory_mib"],
+            "commit": (record.content["source"]["commit"] or "unknown")[:SHORT],
+            "run.json": record.sha256[:SHORT],
+        }
+        for record in records
+    )
+
+
+def model_rows(study: Study, records: list[RunRecord]) -> pd.DataFrame:
+    """Return the base model as terms and values: source, revision, parameters, checksums."""
+    record = next(record for record in records if record.stage == "model")
+    source = {
+        key: value
+        for key, value in study.model.model_dump(mode="json").items()
+        if key != "settings"
+    }
+    files = record.content["files"]
+    rows = [*source.items(), ("parameters", record.content["parameters"])]
+    rows += [(name, digest) for name, digest in files.items() if name.endswith(".safetensors")]
+    return pd.DataFrame(rows, columns=["what", "value"])
+
+
+def against_plan(
+    study: Study, records: list[RunRecord], steps: pd.DataFrame
+) -> tuple[pd.DataFrame, str]:
+    """Return what training took beside what was planned, without empty columns, and a sentence on it.
+
+    Seconds are planned for GPUs only, and only for a base model of known shape.
+    """
+    trained = [record for record in records if record.stage == "train"]
+    names = {name for record in trained for name in record.content["hardware"].get("gpus") or []}
+    # "V100-32" is listed for planning, "Tesla V100-SXM2-32GB" is what a driver says.
+    known = [gpu for gpu in GPUS.values() for name in names if gpu.name.partition("-")[0] in name]
+    gpu = known[0] if len(names) == 1 and known else None
+    try:
+        table = measured_against_planned(study, steps, gpu)
+    except StudyError as error:
+        return pd.DataFrame(), f"Nothing is set beside a plan: {error}."
+    where = (
+        f"Seconds are planned for {gpu.name}."
+        if gpu
+        else "Seconds are planned for known GPUs only."
+    )
+    return table.dropna(axis=1, how="all"), (
+        f"What training took, beside what `plan` assumes before anything is measured. {where}"
+    )

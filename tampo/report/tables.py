@@ -1,0 +1,125 @@
+"""Tables: one row a (method, metric), a score and its interval for the average and each benchmark.
+
+Scores are percent with two decimals. Columns: method, metric, then `average, average_low,
+average_high` and the same three for every benchmark, then num_seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from tampo.statistics.intervals import AVERAGE, Interval, score_intervals
+from tampo.statistics.score_arrays import score_arrays
+from tampo.study.settings import Statistics
+
+DECIMALS = 2
+EMPHASIS = {"best": "**", "second": "_"}
+"""How Markdown shows a mark of `tampo.statistics.ranking`."""
+
+
+def score_table(
+    scores: pd.DataFrame,
+    problem_scores: pd.DataFrame,
+    methods: list[str],
+    metrics: list[str],
+    settings: Statistics,
+) -> pd.DataFrame:
+    """Return a table of the report.
+
+    Args:
+        scores: `scores.csv` of `tampo.stages.aggregate`; the numbers of the table.
+        problem_scores: `problem_scores.csv`; the intervals around them.
+        methods: rows, in order.
+        metrics: one row of each method for each, in order.
+        settings: how intervals are made.
+
+    Raises:
+        ValueError: a score is missing, or the two score tables do not belong together.
+    """
+    rows = [(method, metric) for method in methods for metric in metrics]
+    benchmarks = list(dict.fromkeys(problem_scores["benchmark"]))
+    intervals = score_intervals(score_arrays(problem_scores, rows, benchmarks), settings)
+    means = scores.groupby(["method", "metric", "benchmark"])["value"].mean()
+    seeds = scores.groupby(["method", "metric"])["seed"].nunique()
+    table = []
+    for row in rows:
+        for benchmark in benchmarks:
+            if abs(means[*row, benchmark] - intervals[row][benchmark].mean) > 1e-9:
+                raise ValueError(
+                    f"{row[0]}, {row[1]}, {benchmark}: scores.csv says {means[*row, benchmark]}, "
+                    f"problem_scores.csv {intervals[row][benchmark].mean}; aggregate again"
+                )
+        cells = {"method": row[0], "metric": row[1]}
+        for name in [AVERAGE, *benchmarks]:
+            cells |= _cells(name, intervals[row][name])
+        table.append(cells | {"num_seeds": int(seeds[row])})
+    return pd.DataFrame(table)
+
+
+def _cells(name: str, interval: Interval) -> dict[str, float]:
+    return {
+        name: 100 * interval.mean,
+        f"{name}_low": 100 * interval.low,
+        f"{name}_high": 100 * interval.high,
+    }
+
+
+def to_csv(table: pd.DataFrame) -> str:
+    """Render a table as CSV, the same bytes for the same table."""
+    return table.to_csv(index=False, float_format=f"%.{DECIMALS}f", lineterminator="\n")
+
+
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with each score and its interval in one cell, `44.5 [41.0, 48.1]`."""
+    columns = {}
+    for name in table.columns:
+        if name.endswith(("_low", "_high")) and name.rpartition("_")[0] in table.columns:
+            continue
+        if {f"{name}_low", f"{name}_high"} <= set(table.columns):
+            cells = zip(table[name], table[f"{name}_low"], table[f"{name}_high"], strict=True)
+            columns[name] = [f"{mean:.1f} [{low:.1f}, {high:.1f}]" for mean, low, high in cells]
+        else:
+            columns[name] = ["" if pd.isna(value) else str(value) for value in table[name]]
+    return pd.DataFrame(columns)
+
+
+def to_markdown(text: pd.DataFrame, marks: Mapping[tuple[int, str], str] | None = None) -> str:
+    """Render a table of text in Markdown.
+
+    Args:
+        text: of `readable`.
+        marks: `best` (bold) or `second` (italic) by row number and column.
+    """
+    lines = [[str(name) for name in text.columns]]
+    for number, row in enumerate(text.itertuples(index=False)):
+        cells = zip(text.columns, map(str, row), strict=True)
+        lines.append([_marked(cell, (marks or {}).get((number, name))) for name, cell in cells])
+    lines = [[cell.replace("|", "\\|") for cell in line] for line in lines]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(text.columns))]
+    rule = ["-" * width for width in widths]
+    rendered = [
+        "| " + " | ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) + " |\n"
+        for line in [lines[0], rule, *lines[1:]]
+    ]
+    return "".join(rendered)
+
+
+def _marked(cell: str, mark: str | None) -> str:
+    if mark is None:
+        return cell
+    score, space, interval = cell.partition(" ")
+    sign = EMPHASIS[mark]
+    return f"{sign}{score}{sign}{space}{interval}"
+
+
+def show(path: Path) -> str:
+    """Return the table in a CSV file as aligned text for a terminal."""
+    text = readable(pd.read_csv(path))
+    lines = [list(text.columns), *text.values.tolist()]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(text.columns))]
+    return "\n".join(
+        "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines
+    )

@@ -1,0 +1,293 @@
+"""Aggregation: from what the runs stored to the tables that everything else is made from.
+
+Scores follow from the stored samples alone; costs stand beside them (`tampo.records.cost`), and what training
+left behind becomes tables of its own (`tampo.records.training_tables`). All are in long format and full
+precision:
+
+`scores.csv`: method, seed, benchmark, metric, value, n
+    pass@k                    mean over the n problems of the unbiased estimate, 0 to 1
+    correct ... truncated     share of the n responses with that outcome; all outcomes sum to 1
+    at_limit                  share of the n responses cut off by the length limit, whatever their
+                              outcome (`truncated` are those of them without an answer)
+    tokens                    mean tokens a response, over n responses
+    pass@k@B ... tokens@B     the same at each shorter budget B of the study, from the same responses
+    rollout_tokens ... seconds     what training and evaluation cost, under the benchmark names
+                              `training` and `evaluation`
+
+`problem_scores.csv`: method, seed, benchmark, problem, metric, value, n
+    pass@k of one problem from its n responses; the intervals are computed from these
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import pandas as pd
+
+from tampo.files import IncompleteResults, read_jsonl, write_atomically
+from tampo.grading import OUTCOMES
+from tampo.problems.catalogue import CATALOGUE
+from tampo.records.cost import evaluation_cost, training_cost
+from tampo.records.training_tables import write_training_tables
+from tampo.statistics.pass_at_k import pass_at_k
+from tampo.study.settings import Benchmark, Evaluation
+from tampo.study.study import Study
+
+SCORES = "scores.csv"
+PROBLEM_SCORES = "problem_scores.csv"
+SCORE_COLUMNS = ["method", "seed", "benchmark", "metric", "value", "n"]
+PROBLEM_COLUMNS = ["method", "seed", "benchmark", "problem", "metric", "value", "n"]
+
+
+@dataclass(frozen=True)
+class ProblemSamples:
+    """What became of all responses to one problem."""
+
+    problem: str
+    """Id of the problem."""
+    outcomes: tuple[str, ...]
+    """Outcome of each response."""
+    tokens: tuple[int, ...]
+    """Tokens of each response."""
+    at_limit: int
+    """Number of responses that the length limit cut off."""
+
+    @property
+    def correct(self) -> int:
+        """Number of correct responses c."""
+        return self.outcomes.count("correct")
+
+    def within(self, budget: int | None) -> ProblemSamples:
+        """Return the same responses under a limit of `budget` tokens, below the one they had.
+
+        A shorter response is the same under both limits, because tokens are sampled one after the
+        other. A longer one is truncated: what it may have boxed by then is not known and not credited.
+        """
+        if budget is None:
+            return self
+        longer = [tokens > budget for tokens in self.tokens]
+        outcomes = zip(self.outcomes, longer, strict=True)
+        return ProblemSamples(
+            self.problem,
+            tuple("truncated" if cut else outcome for outcome, cut in outcomes),
+            tuple(min(tokens, budget) for tokens in self.tokens),
+            sum(longer),
+        )
+
+
+def metric_name(k: int, budget: int | None = None) -> str:
+    """Return the name of the metric Pass@k, at a shorter budget if given, as tables have it."""
+    return at_budget(f"pass@{k}", budget)
+
+
+def pass_metrics(evaluation: Evaluation) -> list[str]:
+    """Return every Pass@k of a study: at the limit it sampled with, then at its shorter budgets."""
+    return [metric_name(k, b) for b in (None, *evaluation.budgets) for k in evaluation.pass_k]
+
+
+def at_budget(metric: str, budget: int | None) -> str:
+    """Return the name of a metric at a shorter budget, `pass@1@6144`; None is no other budget."""
+    return metric if budget is None else f"{metric}@{budget}"
+
+
+def run_folder(results: Path, method: str, seed: int) -> Path:
+    """Return the folder of one evaluated run below `results`."""
+    return results / "evaluate" / method / f"seed{seed}"
+
+
+def parse_samples(rows: list[dict[str, Any]], benchmark: Benchmark) -> list[ProblemSamples]:
+    """Return the samples of one file, checked.
+
+    Args:
+        rows: one object a problem, as evaluation stores them.
+        benchmark: how many responses a problem must have.
+
+    Raises:
+        IncompleteResults: a problem stands twice, has another number of responses than the study
+            asks for, or a response has an unknown outcome.
+    """
+    problems = []
+    for row in rows:
+        problem, responses = row["id"], row["responses"]
+        if len(responses) != benchmark.samples:
+            raise IncompleteResults(
+                f"problem {problem!r} has {len(responses)} responses, "
+                f"the study asks for {benchmark.samples}"
+            )
+        for response in responses:
+            if response["outcome"] not in OUTCOMES:
+                raise IncompleteResults(
+                    f"problem {problem!r} has outcome {response['outcome']!r}; "
+                    f"allowed: {', '.join(OUTCOMES)}"
+                )
+        outcomes = tuple(r["outcome"] for r in responses)
+        tokens = tuple(r["tokens"] for r in responses)
+        at_limit = sum(r["finish"] == "length" for r in responses)
+        problems.append(ProblemSamples(problem, outcomes, tokens, at_limit))
+    repeated = [name for name, times in Counter(p.problem for p in problems).items() if times > 1]
+    if repeated:
+        raise IncompleteResults(f"problem {repeated[0]!r} stands twice")
+    return problems
+
+
+def problem_rows(problems: list[ProblemSamples], pass_k: list[int]) -> list[dict[str, Any]]:
+    """Return Pass@k of each problem, one row a (problem, k)."""
+    return [
+        {
+            "problem": p.problem,
+            "metric": metric_name(k),
+            "value": float(pass_at_k(len(p.outcomes), p.correct, k)),
+            "n": len(p.outcomes),
+        }
+        for k in pass_k
+        for p in problems
+    ]
+
+
+def score_rows(problems: list[ProblemSamples], pass_k: list[int]) -> list[dict[str, Any]]:
+    """Return the scores of one run on one benchmark, one row a metric."""
+    per_problem = problem_rows(problems, pass_k)
+    rows = []
+    for k in pass_k:
+        values = [row["value"] for row in per_problem if row["metric"] == metric_name(k)]
+        rows.append({"metric": metric_name(k), "value": fmean(values), "n": len(values)})
+    outcomes = Counter(outcome for p in problems for outcome in p.outcomes)
+    responses = outcomes.total()
+    for outcome in OUTCOMES:
+        share = outcomes[outcome] / responses
+        rows.append({"metric": outcome, "value": share, "n": responses})
+    at_limit = sum(p.at_limit for p in problems) / responses
+    rows.append({"metric": "at_limit", "value": at_limit, "n": responses})
+    tokens = sum(sum(p.tokens) for p in problems) / responses
+    rows.append({"metric": "tokens", "value": tokens, "n": responses})
+    return rows
+
+
+def read_run(
+    study: Study, results: Path, method: str, seed: int
+) -> dict[str, list[ProblemSamples]]:
+    """Read one evaluated run: the samples of each benchmark of the study.
+
+    Raises:
+        IncompleteResults: names each benchmark of this run that is missing or incomplete.
+    """
+    folder, faults, samples = run_folder(results, method, seed), [], {}
+    if not (folder / "run.json").is_file():
+        faults.append(f"{folder / 'run.json'}: missing")
+    for benchmark in study.benchmarks:
+        path = folder / f"{benchmark.name}.jsonl"
+        if not path.is_file():
+            faults.append(f"{path}: missing")
+            continue
+        try:
+            problems = parse_samples(read_jsonl(path), benchmark)
+            _check_size(len(problems), benchmark)
+        except KeyError as error:
+            faults.append(f"{path}: a line has no key {error}")
+        except ValueError as error:
+            faults.append(f"{path}: {error}")
+        else:
+            samples[benchmark.name] = problems
+    if faults:
+        raise IncompleteResults("\n".join(faults))
+    return samples
+
+
+def _check_size(found: int, benchmark: Benchmark) -> None:
+    expected = CATALOGUE[benchmark.name].count
+    if benchmark.limit is not None:
+        expected = min(expected, benchmark.limit)
+    if found != expected:
+        raise IncompleteResults(f"{found} problems, the study asks for {expected}")
+
+
+def read_runs(
+    study: Study, results: Path
+) -> dict[tuple[str, int], dict[str, list[ProblemSamples]]]:
+    """Read every run of the study; `{(method, seed): {benchmark: samples}}` in the study's order.
+
+    Raises:
+        IncompleteResults: names every run that is missing, incomplete, or met other problems.
+    """
+    runs, faults = {}, []
+    for method in [m.name for m in study.methods]:
+        for seed in study.seeds:
+            try:
+                runs[method, seed] = read_run(study, results, method, seed)
+            except IncompleteResults as error:
+                faults.append(str(error))
+    if not faults:
+        faults = _unpaired(runs, results)
+    if faults:
+        raise IncompleteResults("runs are missing or incomplete:\n" + "\n".join(faults))
+    return runs
+
+
+def _unpaired(runs: dict, results: Path) -> list[str]:
+    """Return a fault for each run whose problems, or their order, differ from the first run's."""
+    (_, first), *others = runs.items()
+    return [
+        f"{run_folder(results, *run) / f'{benchmark}.jsonl'}: other problems than the first run"
+        for run, samples in others
+        for benchmark, problems in samples.items()
+        if [p.problem for p in problems] != [p.problem for p in first[benchmark]]
+    ]
+
+
+def aggregate(study: Study, results: Path, out: Path) -> None:
+    """Write the tables of a study below `out`, from all runs below `results`.
+
+    Raises:
+        IncompleteResults: names every run that is missing or incomplete; nothing is written.
+    """
+    scores, problem_scores = score_tables(study, results)
+    write_training_tables(study, results, out)
+    _write(out / SCORES, pd.concat([scores, cost_table(study, results)]))
+    _write(out / PROBLEM_SCORES, problem_scores)
+
+
+def score_tables(study: Study, results: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the scores of every run, and of every problem in it, from the samples alone.
+
+    Raises:
+        IncompleteResults: names every run that is missing or incomplete.
+    """
+    scores: list[dict[str, Any]] = []
+    problem_scores: list[dict[str, Any]] = []
+    pass_k = study.evaluation.pass_k
+    for (method, seed), run in read_runs(study, results).items():
+        for benchmark, problems in run.items():
+            key = {"method": method, "seed": seed, "benchmark": benchmark}
+            for budget in (None, *study.evaluation.budgets):
+                cut = [problem.within(budget) for problem in problems]
+                for table, rows in (
+                    (scores, score_rows(cut, pass_k)),
+                    (problem_scores, problem_rows(cut, pass_k)),
+                ):
+                    table += [
+                        key | row | {"metric": at_budget(row["metric"], budget)} for row in rows
+                    ]
+    return (
+        pd.DataFrame(scores, columns=SCORE_COLUMNS),
+        pd.DataFrame(problem_scores, columns=PROBLEM_COLUMNS),
+    )
+
+
+def cost_table(study: Study, results: Path) -> pd.DataFrame:
+    """Return what every run cost, in the columns of the scores (`tampo.records.cost`)."""
+    rows: list[dict[str, Any]] = []
+    for method in [m.name for m in study.methods]:
+        for seed in study.seeds:
+            found = evaluation_cost(run_folder(results, method, seed))
+            if method in study.trained_methods:
+                found = training_cost(results / "train" / method / f"seed{seed}") + found
+            rows += [{"method": method, "seed": seed} | row for row in found]
+    return pd.DataFrame(rows, columns=SCORE_COLUMNS)
+
+
+def _write(path: Path, table: pd.DataFrame) -> None:
+    write_atomically(path, table.to_csv(index=False, lineterminator="\n"))

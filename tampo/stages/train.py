@@ -1,0 +1,217 @@
+"""Stage `train`: one method, one seed, from the base model to a checkpoint and its evidence."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import accelerate
+import torch
+from datasets import Dataset
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
+
+from tampo import seeds
+from tampo.files import checksums, directory_written_whole, read_jsonl, write_json
+from tampo.grading.rewards import REWARDS
+from tampo.problems import prompts
+from tampo.problems.problem_sets import load_problems
+from tampo.records import provenance
+from tampo.study.settings import Training
+from tampo.study.study import UNTRAINED, Study, StudyError
+from tampo.temperature.protocol import TemperaturePolicy, build_policy
+from tampo.training.grpo_settings import grpo_config, lora_config
+from tampo.training.run_log import RunLog
+from tampo.training.stop_at_step_end import StopAtStepEnd
+from tampo.training.stop_signals import Stopped, stop_request
+from tampo.training.trainer import COMPLETE, TemperatureGRPOTrainer
+
+logger = logging.getLogger(__name__)
+
+
+def train(
+    study: Study, method: str, seed: int, model: Path, out: Path, recorded: Path | None = None
+) -> None:
+    """Train `method` with base seed `seed` and write the run to `out`.
+
+    A run that was interrupted leaves `out/resume`; the next call with the same settings goes on from
+    its last complete checkpoint and ends with the same files as a run that was never interrupted.
+
+    Args:
+        model: folder of the base model, with its run.json.
+        out: folder of the run: checkpoint/, steps.jsonl, policy.jsonl, trajectories.parquet and
+            run.json appear when the run is over.
+        recorded: steps.jsonl of the run whose temperatures the method's policy replays; needed
+            by such a policy and by no other.
+
+    Raises:
+        StudyError: the method is not one that is trained, or lacks the run that it replays.
+        FileNotFoundError: `model` is no finished base model.
+        Stopped: SIGTERM or SIGUSR1 came; training ended with the step, and a checkpoint.
+    """
+    started = time.time()
+    chosen = study.method(method)
+    if chosen.policy == UNTRAINED:
+        raise StudyError(f"method {method!r} is the base model itself; there is nothing to train")
+    if not (model / "run.json").is_file():
+        raise FileNotFoundError(f"{model} is no finished base model: it has no run.json")
+    training = study.training_of(method)
+    temperatures = _recorded_temperatures(study, method, seed, recorded)
+    torch.set_num_threads(training.cpu_threads)
+    resume = out / "resume"
+    processes = accelerate.PartialState(cpu=not torch.cuda.is_available())
+    if processes.is_main_process:
+        identity = {"settings": json.loads(study.slice("train", method)), "seed": seed}
+        _prepare_resume(resume, identity | {"recorded": list(temperatures)}, model)
+    processes.wait_for_everyone()
+    checkpoint = _newest_checkpoint(resume)
+    vocabulary = AutoConfig.from_pretrained(model).get_text_config().vocab_size
+    context = study.policy_context(method, seed, vocabulary, temperatures)
+    policy = build_policy(chosen.policy, chosen.settings, context)
+    tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left")
+    dataset, left_out = _dataset(study, training, tokenizer, seed)
+    trainer = _trainer(training, policy, dataset, tokenizer, model, resume, seed)
+    if checkpoint is not None:
+        logger.info("resuming from %s", checkpoint)
+    with stop_request() as request:
+        trainer.add_callback(StopAtStepEnd(request))
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    trainer.accelerator.wait_for_everyone()
+    if trainer.state.global_step < training.steps:
+        raise Stopped(
+            f"stopped by {request.reason} after step {trainer.state.global_step} of "
+            f"{training.steps}; a checkpoint is saved and the same command goes on from it"
+        )
+    if processes.is_main_process:
+        _publish(trainer, tokenizer, out)
+        record = provenance.collect(
+            "train",
+            {"method": chosen.model_dump(), "seed": seed, "training": training.model_dump()},
+            started,
+        )
+        record |= {"resumed_from": None if checkpoint is None else checkpoint.name}
+        record |= _account(out, left_out, trainer)
+        write_json(out / "run.json", record)
+        shutil.rmtree(resume)
+
+
+def _recorded_temperatures(
+    study: Study, method: str, seed: int, recorded: Path | None
+) -> tuple[float, ...]:
+    replayed = study.replayed_run(method, seed)
+    if (replayed is None) != (recorded is None):
+        needed = "none" if replayed is None else "steps.jsonl of {}, seed {}".format(*replayed)
+        raise StudyError(f"method {method!r}: --recorded is {recorded}; needed: {needed}")
+    return () if recorded is None else tuple(row["temperature"] for row in read_jsonl(recorded))
+
+
+def _prepare_resume(resume: Path, identity: dict[str, Any], model: Path) -> None:
+    """Make `resume` the folder of this very run: rewound to its last checkpoint, or empty."""
+    identity |= {"model": json.loads((model / "run.json").read_text()).get("files")}
+    stated = resume / "run.json"
+    if stated.is_file() and json.loads(stated.read_text()) != identity:
+        logger.info("%s belongs to other settings; starting over", resume)
+        shutil.rmtree(resume)
+    elif resume.is_dir() and not stated.is_file():
+        shutil.rmtree(resume)
+    resume.mkdir(parents=True, exist_ok=True)
+    write_json(stated, identity)
+    newest = _newest_checkpoint(resume)
+    RunLog(resume / "log").rewind(0 if newest is None else _step_of(newest))
+
+
+def _newest_checkpoint(resume: Path) -> Path | None:
+    """Return the last checkpoint that was written to its end."""
+    folders = (resume / "checkpoints").glob("checkpoint-*")
+    return max((f for f in folders if (f / COMPLETE).is_file()), key=_step_of, default=None)
+
+
+def _step_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.partition("-")[2])
+
+
+def _dataset(
+    study: Study, training: Training, tokenizer: PreTrainedTokenizerBase, seed: int
+) -> tuple[Dataset, list[str]]:
+    """Return the prompts in training order, and the ids of problems too long to be used.
+
+    The order is a function of the base seed alone, so methods with the same seed see the same
+    problems at the same step.
+    """
+    problems, left_out = [], []
+    for problem in load_problems(training.problems, study.data_dir):
+        messages = prompts.messages(study.prompt, problem["problem"])
+        ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True)["input_ids"]
+        if len(ids) > training.max_prompt_tokens:
+            left_out.append(problem["id"])
+        else:
+            problems.append((problem, messages))
+    if not problems:
+        raise ValueError(
+            f"training.max_prompt_tokens: every prompt of {training.problems} is longer than "
+            f"{training.max_prompt_tokens} tokens"
+        )
+    needed = training.steps * training.prompts_per_step
+    order: list[int] = []
+    while len(order) < needed:
+        epoch = len(order) // len(problems)
+        generator = seeds.generator(seed, "problem-order", epoch)
+        order.extend(generator.permutation(len(problems)).tolist())
+    rows = [problems[index] for index in order[:needed]]
+    dataset = Dataset.from_dict(
+        {
+            "prompt": [messages for _, messages in rows],
+            "record": [json.dumps(problem, ensure_ascii=False) for problem, _ in rows],
+            "problem_id": [problem["id"] for problem, _ in rows],
+        }
+    )
+    return dataset, left_out
+
+
+def _trainer(
+    training: Training,
+    policy: TemperaturePolicy,
+    dataset: Dataset,
+    tokenizer: PreTrainedTokenizerBase,
+    model: Path,
+    resume: Path,
+    seed: int,
+) -> TemperatureGRPOTrainer:
+    candidates = sorted({*training.candidate_temperatures, *policy.candidates})
+    return TemperatureGRPOTrainer(
+        policy=policy,
+        candidates=tuple(candidates),
+        base_seed=seed,
+        run_log=RunLog(resume / "log"),
+        logprob_temperature=training.logprob_temperature,
+        model=AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32),
+        reward_funcs=[REWARDS[reward.name] for reward in training.rewards],
+        args=grpo_config(training, resume / "checkpoints", seeds.derive(seed, "trainer")),
+        train_dataset=dataset,
+        processing_class=tokenizer,
+        peft_config=lora_config(training),
+    )
+
+
+def _publish(
+    trainer: TemperatureGRPOTrainer, tokenizer: PreTrainedTokenizerBase, out: Path
+) -> None:
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    if hasattr(model, "merge_and_unload"):
+        model = model.merge_and_unload()
+    with directory_written_whole(out / "checkpoint") as folder:
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    trainer.run_log.publish(out)
+
+
+def _account(out: Path, left_out: list[str], trainer: TemperatureGRPOTrainer) -> dict[str, Any]:
+    """Return what the run cost and what it could not use."""
+    return {
+        "processes": trainer.accelerator.num_processes,
+        "problems_left_out": {"reason": "prompt longer than max_prompt_tokens", "ids": left_out},
+        "files": {k: v for k, v in checksums(out).items() if not k.startswith("resume/")},
+    }

@@ -1,0 +1,231 @@
+"""Typed, closed settings of the parts of a study. Defaults and units live here and nowhere else.
+
+Source tags: [P] the paper, [S] one secondary source, [O] open-rs, [R] a ruling of this project.
+A study file that sets a value from the paper repeats the tag in a comment.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from tampo.temperature.protocol import Temperature
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.\-]*$")]
+"""Lower-case letters, digits, dots and hyphens: it becomes a folder name and a wildcard."""
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Precision = Literal["fp32", "bf16", "fp16"]
+
+
+class Closed(BaseModel):
+    """Base of all settings: an unknown key or a wrong type is an error, values never change."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True
+    )
+
+
+class Prompt(Closed):
+    """The prompt, written once and used in training and in evaluation alike."""
+
+    system: str | None = None
+    """System message, or null for none."""
+    user: str = "{problem}"
+    """User message; `{problem}` stands for the problem's text."""
+
+    @field_validator("user")
+    @classmethod
+    def _names_the_problem(cls, value: str) -> str:
+        if value.count("{problem}") != 1:
+            raise ValueError("must contain {problem} exactly once")
+        return value
+
+
+class Reward(Closed):
+    """One reward function and its weight in the sum."""
+
+    name: str
+    """A name in `tampo.grading.rewards.REWARDS`."""
+    weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+
+
+class Lora(Closed):
+    """Low-rank adapters instead of full fine-tuning."""
+
+    rank: Count = 16
+    alpha: Count = 32
+    target_modules: Literal["all-linear"] | list[str] = "all-linear"
+
+
+class AdaptiveEntropy(Closed):
+    """An entropy bonus whose coefficient follows the entropy: the rival knob at fixed temperature.
+
+    After each step the coefficient moves by `delta`, up while the entropy is at or below `target` and
+    down above it, within [0, maximum]; the bonus acts only at or below the target (Skywork-OR1, arXiv
+    2505.22312). The entropy is that of the loss's temperature. Done by TRL (`use_adaptive_entropy`).
+    """
+
+    target: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.2
+    """Entropy in nats a token that the bonus defends (Skywork-OR1's scripts)."""
+    delta: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-4
+    """Step of the coefficient (Skywork-OR1's scripts)."""
+    maximum: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 5e-3
+    """Largest coefficient (Skywork-OR1's scripts)."""
+
+
+class Training(Closed):
+    """GRPO as every method of the study runs it; methods differ in their temperature policy."""
+
+    problems: str
+    """Training set: a name in `tampo.problems.problem_sets.CATALOGUE`."""
+    steps: Count = 200
+    """Optimiser steps, one rollout batch each [P]."""
+    prompts_per_step: Count = 12
+    """Prompts per optimiser step |B| [O]: 72 completions of groups of 6."""
+    group_size: Annotated[int, Field(ge=2)] = 6
+    """Completions per prompt G [O]."""
+    micro_batch: Count = 6
+    """Completions per device in one forward and backward pass [O]; results do not depend on it
+    beyond rounding."""
+    max_prompt_tokens: Count = 512
+    """Longest prompt; a longer one is an error, never cut [O]."""
+    max_completion_tokens: Count = 6144
+    """Longest completion; "6k tokens" [P]."""
+    candidate_temperatures: list[Temperature] = Field(
+        default=[0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5], min_length=1
+    )
+    """Virtual temperatures under which every trajectory's likelihood is recorded, and TAMPO's
+    candidates, ascending [P]."""
+    logprob_temperature: Literal["rollout", "one"] = "rollout"
+    """Temperature of the policy's log-probabilities: that of the rollout [P], or 1 as in TRL before
+    12 March 2025 (an ablation)."""
+    rewards: list[Reward] = Field(default=[Reward(name="accuracy", weight=1.0)], min_length=1)
+    """Reward functions; their weighted sum is the reward."""
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-6
+    """Peak learning rate of AdamW [P]."""
+    lr_schedule: Literal["constant_with_warmup", "linear", "cosine", "cosine_with_min_lr"] = (
+        "cosine_with_min_lr"
+    )
+    """Learning-rate schedule after the warm-up [P]."""
+    min_lr_rate: Share = 0.1
+    """Final over peak learning rate of `cosine_with_min_lr` [P]/[O]."""
+    warmup_ratio: Share = 0.1
+    """Share of the steps with rising learning rate [O]; also TAMPO's default warm-up [R]."""
+    adam_beta1: Share = 0.9
+    """AdamW's first-moment decay: the library's default, which open-rs leaves alone [O]."""
+    adam_beta2: Share = 0.999
+    """AdamW's second-moment decay [O]."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """AdamW's weight decay [O]."""
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    """Gradient-norm clip [O]."""
+    kl_coefficient: Annotated[float, Field(ge=0)] = 0.04
+    """β of the KL term to the base model; 0 loads no reference model [O]."""
+    clip_epsilon: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """ε of the clipped ratio [O]."""
+    adaptive_entropy: AdaptiveEntropy | None = None
+    """Entropy bonus with an adaptive coefficient; null for none [P]."""
+    loss: Literal["grpo", "bnpo", "dr_grpo", "dapo"] = "bnpo"
+    """TRL's name of the loss normalisation; the recipe's time averaged over the tokens of a
+    micro-batch, which TRL now calls bnpo [O]."""
+    scale_rewards: Literal["group", "batch", "none"] = "group"
+    """Standard deviation that advantages are divided by [P]."""
+    iterations: Count = 1
+    """Optimiser passes over one rollout batch (TRL's num_iterations) [O]."""
+    precision: Precision = "bf16"
+    """Compute precision; bf16 [O], fp16 for GPUs without it (V100), fp32 on CPU."""
+    gradient_checkpointing: bool = False
+    """Recompute activations in the backward pass to save memory."""
+    lora: Lora | None = None
+    """Train adapters instead of all weights; null trains all weights [P]."""
+    rollout_backend: Literal["hf", "vllm"] = "hf"
+    """Engine that samples rollouts."""
+    checkpoint_every: Count = 25
+    """Steps between resumable checkpoints."""
+    cpu_threads: Count = 1
+    """CPU threads of one run. Part of the study because it changes the order of sums and thus the
+    last bits of results."""
+
+    @field_validator("candidate_temperatures")
+    @classmethod
+    def _ascending(cls, value: list[float]) -> list[float]:
+        if sorted(set(value)) != value:
+            raise ValueError("must be ascending without repeats")
+        return value
+
+    @model_validator(mode="after")
+    def _batches_divide(self) -> Training:
+        if self.completions_per_step % self.micro_batch:
+            raise ValueError(
+                f"prompts_per_step * group_size = {self.completions_per_step} "
+                f"must be a multiple of micro_batch = {self.micro_batch}"
+            )
+        return self
+
+    @property
+    def completions_per_step(self) -> int:
+        """Completions in one optimiser step, |B| * G."""
+        return self.prompts_per_step * self.group_size
+
+    @property
+    def warmup_steps(self) -> int:
+        """Length of the learning-rate warm-up in steps, rounded up as transformers does."""
+        return -(-int(self.steps * self.warmup_ratio * 1e9) // 10**9)
+
+
+class Benchmark(Closed):
+    """One evaluation set and how much of it is sampled."""
+
+    name: Name
+    """A name in `tampo.problems.problem_sets.CATALOGUE`; there is one lm-eval task document for each."""
+    samples: Count = 8
+    """Responses per problem n; Pass@k needs n >= k."""
+    limit: Count | None = None
+    """Use the first `limit` problems only; null for all."""
+
+
+class Evaluation(Closed):
+    """How checkpoints are evaluated; one process samples all benchmarks of one checkpoint."""
+
+    backend: Literal["hf", "vllm"] = "hf"
+    """lm-eval model backend."""
+    temperature: Temperature = 0.6
+    """Sampling temperature [O]."""
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
+    """Nucleus filter on tokens at evaluation [O]."""
+    max_tokens: Count = 6144
+    """Longest response; the paper's budget is not known, its training limit is 6k [R]."""
+    budgets: list[Count] = []
+    """Shorter limits, ascending, that the same responses are scored at as well: one that is longer
+    counts as truncated. Exact but for answers boxed before such a cut, which are not credited."""
+    pass_k: list[Count] = Field(default=[1, 8], min_length=1)
+    """k of the Pass@k reported [P]."""
+    problems_per_batch: Count = 1
+    """Problems sampled together with all their samples. Part of the study: the composition of a
+    batch changes the last bits of logits, so it never follows from limits or from memory."""
+    precision: Precision = "bf16"
+    """Compute precision of the model under evaluation."""
+    cpu_threads: Count = 1
+    """CPU threads of one evaluation."""
+
+    @model_validator(mode="after")
+    def _budgets_are_shorter(self) -> Evaluation:
+        if sorted({*self.budgets, self.max_tokens}) != [*self.budgets, self.max_tokens]:
+            raise ValueError(
+                f"budgets {self.budgets} must ascend without repeats and stay below "
+                f"max_tokens = {self.max_tokens}"
+            )
+        return self
+
+
+class Statistics(Closed):
+    """How intervals are made."""
+
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    """Nominal coverage of the intervals."""
+    resamples: Annotated[int, Field(ge=100)] = 10_000
+    """Bootstrap resamples."""
+    seed: int = 0
+    """Base seed of the bootstrap."""

@@ -1,0 +1,1 @@
+"""The method: temperature policies, and TAMPO among them."""

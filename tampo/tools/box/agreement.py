@@ -1,0 +1,88 @@
+"""Whether a finished run is one of this checkout's study: its run.json beside the study's settings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from tampo.problems.catalogue import CATALOGUE
+from tampo.study.model_settings import WarmUp
+from tampo.study.study import Study
+
+SCORED_LATER = ("pass_k", "budgets")
+"""Settings of the evaluation that only aggregation reads: stored responses serve any of them."""
+
+
+def disagreements(
+    study: Study, stage: str, method: str | None, seed: int | None, record: dict[str, Any]
+) -> list[str]:
+    """Return `key: value there, value here` for each setting in which a run is not the study's.
+
+    Args:
+        stage: `model`, `train` or `evaluate`.
+        method: method of the run that the study has; None for the base model.
+        seed: its seed; None for the base model.
+        record: content of its run.json.
+    """
+    there = dict(record.get("arguments", {}))
+    here: dict[str, Any] = {
+        "model": study.model.model_dump(mode="json"),
+        "warm_up": study.warm_up and study.warm_up.model_dump(mode="json"),
+    }
+    if stage == "train":
+        own = study.method(method)
+        training = study.training_of(method).model_dump(mode="json")
+        here = {"method": _identity(own.model_dump(mode="json")), "seed": seed}
+        here["training"] = training
+        there["method"] = _identity(there.get("method", {}))
+    elif stage == "evaluate":
+        here = {"method": method, "seed": seed, "prompt": study.prompt.model_dump(mode="json")}
+        here["evaluation"] = _kept(study.evaluation.model_dump(mode="json"))
+        here["benchmarks"] = {
+            benchmark.name: {
+                "problems": min(
+                    benchmark.limit or CATALOGUE[benchmark.name].count,
+                    CATALOGUE[benchmark.name].count,
+                ),
+                "samples": benchmark.samples,
+            }
+            for benchmark in study.benchmarks
+        }
+        there["evaluation"] = _kept(there.get("evaluation", {}))
+        there["benchmarks"] = {
+            name: {key: entry.get(key) for key in ("problems", "samples")}
+            for name, entry in record.get("benchmarks", {}).items()
+        }
+    else:
+        done = record.get("warm_up")
+        # run.json has what came of the warm-up beside its settings.
+        there["warm_up"] = done and {key: done.get(key) for key in WarmUp.model_fields}
+    there = {key: there.get(key) for key in here}
+    return list(_differences(json.loads(json.dumps(there)), json.loads(json.dumps(here)), ""))
+
+
+def _identity(method: dict[str, Any]) -> dict[str, Any]:
+    """Return a method without its training settings, which are compared as they were resolved."""
+    return {key: method.get(key) for key in ("name", "policy", "settings")}
+
+
+def _kept(evaluation: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in evaluation.items() if key not in SCORED_LATER}
+
+
+def _differences(there: Any, here: Any, key: str) -> Iterator[str]:
+    """Yield a line for each leaf that differs."""
+    if isinstance(there, dict) and isinstance(here, dict):
+        for name in dict.fromkeys([*here, *there]):
+            inner = f"{key}.{name}" if key else name
+            if name not in there or name not in here:
+                yield f"{inner}: {_shown(there, name)} there, {_shown(here, name)} here"
+            else:
+                yield from _differences(there[name], here[name], inner)
+    elif there != here:
+        yield f"{key}: {there!r} there, {here!r} here"
+
+
+def _shown(settings: dict[str, Any], name: str) -> str:
+    return repr(settings[name]) if name in settings else "absent"

@@ -1,0 +1,79 @@
+"""What training took, beside what the plan said: for the report, and to plan the next study better."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from tampo.study.study import Study
+from tampo.tools.plan.cost_model import Assumptions, update_flops
+from tampo.tools.plan.hardware import Gpu
+from tampo.tools.plan.shapes import shape_of
+from tampo.tools.plan.study_plan import Layout, rollouts, step_seconds
+
+COLUMNS = [
+    *("method", "runs", "steps", "planned_tokens", "measured_tokens", "tokens_ratio"),
+    *("completion_share", "planned_seconds", "measured_seconds", "seconds_ratio"),
+    *("generate_seconds", "update_seconds", "tflops"),
+]
+
+
+def measured_against_planned(
+    study: Study, steps: pd.DataFrame, gpu: Gpu | None = None, assumed: Assumptions | None = None
+) -> pd.DataFrame:
+    """Return a row for each trained method that has steps, with the columns `COLUMNS`.
+
+    `*_tokens` count the rollouts of all the method's recorded steps, `*_seconds` are means of one
+    step, `*_ratio` is measured over planned. `completion_share` is the measured mean length of a
+    rollout over the longest allowed, which the next plan can be given. `update_seconds` is what a step
+    took beside sampling and rewards, and `tflops` the operations that the cost model counts for it, in
+    10^12 a second and process: over the peak of the chip it is the utilisation.
+
+    Args:
+        study: its shape, resources and settings are planned for.
+        steps: `steps.csv` of `tampo.records.training_tables`; method, seed, tokens, mean_length, seconds,
+            seconds_generate and seconds_reward are read.
+        gpu: the GPU that trained; None plans no seconds.
+        assumed: what was planned with.
+
+    Raises:
+        StudyError: the shape of the base model is not known.
+    """
+    assumed = assumed or Assumptions()
+    found = steps.groupby("method", sort=False)
+    rows = [
+        _row(study, name, found.get_group(name), gpu, assumed)
+        for name in study.trained_methods
+        if name in found.groups
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _row(
+    study: Study, method: str, steps: pd.DataFrame, gpu: Gpu | None, assumed: Assumptions
+) -> dict:
+    training, shape = study.training_of(method), shape_of(study.model)
+    processes = study.resources.train.num_processes
+    batch = rollouts(training, processes, assumed)
+    planned_tokens = len(steps) * training.completions_per_step * batch.mean
+    planned = math.nan
+    if gpu is not None:
+        planned = sum(step_seconds(shape, training, Layout.of(study, gpu), assumed))
+    seconds = steps["seconds"].mean()
+    update = (steps["seconds"] - steps["seconds_generate"] - steps["seconds_reward"]).mean()
+    return {
+        "method": method,
+        "runs": steps["seed"].nunique(),
+        "steps": len(steps),
+        "planned_tokens": planned_tokens,
+        "measured_tokens": steps["tokens"].sum(),
+        "tokens_ratio": steps["tokens"].sum() / planned_tokens,
+        "completion_share": steps["mean_length"].mean() / training.max_completion_tokens,
+        "planned_seconds": planned,
+        "measured_seconds": seconds,
+        "seconds_ratio": seconds / planned,
+        "generate_seconds": steps["seconds_generate"].mean(),
+        "update_seconds": update,
+        "tflops": update_flops(shape, training, batch) / update / 1e12,
+    }

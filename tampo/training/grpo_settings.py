@@ -1,0 +1,96 @@
+"""A study's training settings in the words of TRL and PEFT."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import accelerate
+import torch
+from peft import LoraConfig
+from trl import GRPOConfig
+
+from tampo.models.precision import require_precision
+from tampo.study.resources import accumulation_steps
+from tampo.study.settings import Training
+
+
+def lora_config(training: Training) -> LoraConfig | None:
+    """Return the adapters of the settings as PEFT knows them, or None to train all weights."""
+    if training.lora is None:
+        return None
+    chosen = training.lora
+    return LoraConfig(
+        r=chosen.rank,
+        lora_alpha=chosen.alpha,
+        target_modules=chosen.target_modules,
+        task_type="CAUSAL_LM",
+    )
+
+
+def grpo_config(training: Training, output_dir: Path, seed: int) -> GRPOConfig:
+    """Return TRL's configuration of a study's training settings.
+
+    Raises:
+        ValueError: the completions of a step do not divide over the processes, or the GPU lacks the
+            study's precision; names the numbers.
+    """
+    require_precision("training.precision", training.precision)
+    share = accumulation_steps(training, accelerate.PartialState().num_processes)
+    on_cpu = not torch.cuda.is_available()
+    entropy = training.adaptive_entropy
+    schedule = {"min_lr_rate": training.min_lr_rate}
+    return GRPOConfig(
+        output_dir=str(output_dir),
+        max_steps=training.steps,
+        per_device_train_batch_size=training.micro_batch,
+        gradient_accumulation_steps=share,
+        num_generations=training.group_size,
+        num_iterations=training.iterations,
+        max_completion_length=training.max_completion_tokens,
+        # No filter on tokens: it would make step 4 the likelihood of another policy (ruling).
+        top_p=1.0,
+        top_k=0,
+        min_p=None,
+        repetition_penalty=1.0,
+        shuffle_dataset=False,
+        reward_weights=[reward.weight for reward in training.rewards],
+        learning_rate=training.learning_rate,
+        lr_scheduler_type=training.lr_schedule,
+        lr_scheduler_kwargs=schedule if training.lr_schedule == "cosine_with_min_lr" else {},
+        warmup_steps=training.warmup_steps,
+        adam_beta1=training.adam_beta1,
+        adam_beta2=training.adam_beta2,
+        weight_decay=training.weight_decay,
+        max_grad_norm=training.max_grad_norm,
+        beta=training.kl_coefficient,
+        # The KL term of the recipe's time had no importance weight.
+        use_bias_correction_kl=False,
+        epsilon=training.clip_epsilon,
+        use_adaptive_entropy=entropy is not None,
+        **(
+            {}
+            if entropy is None
+            else {
+                "entropy_target": entropy.target,
+                "entropy_coef_delta": entropy.delta,
+                "entropy_coef_max": entropy.maximum,
+            }
+        ),
+        loss_type=training.loss,
+        scale_rewards=training.scale_rewards,
+        bf16=training.precision == "bf16",
+        fp16=training.precision == "fp16",
+        gradient_checkpointing=training.gradient_checkpointing,
+        use_vllm=training.rollout_backend == "vllm",
+        vllm_max_model_length=training.max_prompt_tokens + training.max_completion_tokens,
+        use_cpu=on_cpu,
+        seed=seed % 2**31,
+        remove_unused_columns=False,
+        report_to=[],
+        logging_steps=1,
+        save_strategy="steps",
+        save_steps=training.checkpoint_every,
+        save_total_limit=2,
+        disable_tqdm=True,
+        dataloader_pin_memory=not on_cpu,
+    )

@@ -1,0 +1,217 @@
+"""One rollout batch: what was drawn, how it was rewarded, and how the policy scored it.
+
+The scores arrive in pieces, one for each micro-batch of the loss, in the order that TRL shuffled them
+to; every piece names its rows, so the whole is put together in row order whatever the split.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from tampo.temperature.protocol import RolloutFeedback
+
+GAP_TOLERANCE = {"no": 1e-3, "fp16": 2e-2, "bf16": 5e-2}
+"""Largest accepted mean |difference| in nats between the sampler's and the loss's log-probability of
+a token, by accelerate's mixed precision. Rounding causes about 1e-6, 1e-3 and 1e-2; a temperature that
+failed to reach one of them by 0.1 causes several times the tolerance at the entropies of a language
+model."""
+
+
+class SamplerMismatch(RuntimeError):
+    """Sampler and loss disagree about the distribution that the rollouts were drawn from."""
+
+
+@dataclass
+class RolloutBatch:
+    """The trajectories of this process in one rollout batch, `n` of the N of all processes."""
+
+    step: int
+    """Optimiser step, 0-based, before which the batch was drawn."""
+    temperatures: list[float]
+    """[n] temperature that each local trajectory is drawn at."""
+    rows: list[int]
+    """[n] index of each local trajectory among all N."""
+    group_size: int
+    """Completions per prompt G; trajectory `row` belongs to group `row // G`."""
+    problem_ids: list[str]
+    """[n] problem that each trajectory answers."""
+    _outcomes: dict[int, dict[str, Any]] = field(default_factory=dict)
+    _scores: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+    def add_outcomes(
+        self,
+        rewards: torch.Tensor,
+        advantages: torch.Tensor,
+        completion_ids: torch.Tensor,
+        completion_mask: torch.Tensor,
+        eos_token_ids: list[int],
+    ) -> None:
+        """Take the rewards [n], advantages [n] and completions [n, L] with their mask [n, L]."""
+        lengths = completion_mask.sum(dim=1)
+        last = completion_ids.gather(1, (lengths - 1).clamp(min=0)[:, None]).squeeze(1)
+        ended = torch.isin(last, torch.tensor(eos_token_ids, device=last.device)) & (lengths > 0)
+        columns = {
+            "row": self.rows,
+            "problem_id": self.problem_ids,
+            "temperature": self.temperatures,
+            "reward": rewards.tolist(),
+            "advantage": advantages.tolist(),
+            "length": lengths.tolist(),
+            "truncated": (~ended).tolist(),
+        }
+        for values in zip(*columns.values(), strict=True):
+            self._outcomes[values[0]] = dict(zip(columns, values, strict=True))
+
+    def add_scores(
+        self,
+        rows: list[int],
+        mask: torch.Tensor,
+        candidate_log_probs: torch.Tensor,
+        entropy: torch.Tensor,
+        entropy_at_one: torch.Tensor,
+    ) -> None:
+        """Take the scores of some rows: [b, L] mask and entropies, [b, L, K] log-probabilities.
+
+        The mean token log-likelihood ℓ_k is taken in float64 over the completion's tokens, the
+        end-of-sequence token included (paper section 1, step 4).
+        """
+        weights = mask.double()
+        tokens = weights.sum(dim=1)
+        if bool((tokens == 0).any()):
+            empty = [row for row, count in zip(rows, tokens.tolist(), strict=True) if count == 0]
+            raise ValueError(f"completions without a token have no likelihood: rows {empty}")
+        sums = (candidate_log_probs.double() * weights[..., None]).sum(dim=1)
+        means = (sums / tokens[:, None]).cpu().numpy()
+        entropies = (entropy.double() * weights).sum(dim=1).tolist()
+        entropies_at_one = (entropy_at_one.double() * weights).sum(dim=1).tolist()
+        for index, row in enumerate(rows):
+            self._scores[row] = {
+                "log_likelihoods": means[index],
+                "entropy": entropies[index],
+                "entropy_at_one": entropies_at_one[index],
+            }
+
+    def add_gaps(
+        self, rows: list[int], mask: torch.Tensor, sampler: torch.Tensor, scored: torch.Tensor
+    ) -> None:
+        """Compare log-probabilities [b, L] of the sampler with those of the model that is trained.
+
+        Tokens that the sampler could not score (NaN, which vLLM may return) are left out.
+        """
+        gap = (sampler.double() - scored.double()).abs()
+        valid = mask.bool() & ~gap.isnan()
+        gap = gap.masked_fill(~valid, 0.0)
+        columns = gap.sum(dim=1).tolist(), gap.amax(dim=1).tolist(), valid.sum(dim=1).tolist()
+        for row, total, largest, tokens in zip(rows, *columns, strict=True):
+            self._scores[row] |= {"gap": total, "gap_max": largest, "gap_tokens": tokens}
+
+    def has_scores_of(self, rows: list[int]) -> bool:
+        """Return whether these rows were scored before, i.e. this is not the first pass."""
+        return all(row in self._scores for row in rows)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every local trajectory has its outcome and its scores."""
+        return len(self._outcomes) == len(self._scores) == len(self.rows)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return one record a local trajectory, for gathering over processes."""
+        return [{**self._outcomes[row], **self._scores[row]} for row in self.rows]
+
+
+@dataclass(frozen=True)
+class GatheredRollout:
+    """All N trajectories of a rollout batch, in row order, the same on every process."""
+
+    step: int
+    group_size: int
+    records: list[dict[str, Any]]
+
+    @classmethod
+    def of(cls, batch: RolloutBatch, records: list[dict[str, Any]]) -> GatheredRollout:
+        """Order the records of all processes; a row that padding repeated counts once."""
+        by_row = {record["row"]: record for record in records}
+        ordered = [by_row[row] for row in sorted(by_row)]
+        return cls(batch.step, batch.group_size, ordered)
+
+    def column(self, name: str) -> np.ndarray:
+        """Return one field of all records, [N] or [N, K]."""
+        return np.array([record[name] for record in self.records])
+
+    @property
+    def groups(self) -> np.ndarray:
+        """[N] index of each trajectory's prompt."""
+        return self.column("row") // self.group_size
+
+    def feedback(self) -> RolloutFeedback:
+        """Return what a policy may look at beside likelihoods and advantages."""
+        tokens = max(int(self.column("length").sum()), 1)
+        return RolloutFeedback(
+            step=self.step,
+            temperatures=self.column("temperature"),
+            groups=self.groups,
+            rewards=self.column("reward"),
+            lengths=self.column("length"),
+            truncated=self.column("truncated"),
+            entropy=float(self.column("entropy").sum() / tokens),
+            entropy_at_one=float(self.column("entropy_at_one").sum() / tokens),
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """Return the batch in numbers, for steps.jsonl."""
+        feedback, rewards = self.feedback(), self.column("reward")
+        scored = rewards[~np.isnan(rewards)]
+        return {
+            "temperature": feedback.temperature,
+            "reward": float(scored.mean()) if len(scored) else None,
+            "reward_std": float(scored.std()) if len(scored) else None,
+            "unscored": int(np.isnan(rewards).sum()),
+            "mixed_groups": feedback.mixed_groups,
+            "entropy": feedback.entropy,
+            "entropy_at_one": feedback.entropy_at_one,
+            "completions": len(self.records),
+            "tokens": int(feedback.lengths.sum()),
+            "mean_length": float(feedback.lengths.mean()),
+            "truncated": float(feedback.truncated.mean()),
+            "sampler_gap": self.gap,
+            "sampler_gap_max": float(self.column("gap_max").max()),
+        }
+
+    @property
+    def gap(self) -> float:
+        """Mean |sampler − loss| log-probability over all tokens, in nats."""
+        return float(self.column("gap").sum() / max(int(self.column("gap_tokens").sum()), 1))
+
+    def require_agreement(self, tolerance: float) -> None:
+        """Stop the run when sampler and loss part.
+
+        Raises:
+            SamplerMismatch: the mean gap is beyond `tolerance`; names step and temperature.
+        """
+        if not self.gap <= tolerance:
+            drawn = ", ".join(f"{t:g}" for t in np.unique(self.column("temperature")))
+            raise SamplerMismatch(
+                f"step {self.step}: the sampler's and the loss's log-probabilities at temperature "
+                f"{drawn} differ by {self.gap:.2e} nats a token on average "
+                f"(allowed: {tolerance:g}); the temperature or a sampling filter reached only one "
+                "of them"
+            )
+
+    def table(self, candidates: tuple[float, ...]) -> dict[str, list]:
+        """Return the trajectories as columns for trajectories.parquet."""
+        count = len(self.records)
+        likelihoods = self.column("log_likelihoods").reshape(count, -1)
+        plain = ("temperature", "row", "problem_id", "reward", "advantage", "length", "truncated")
+        return {
+            "step": [self.step] * count,
+            "group": self.groups.tolist(),
+            **{name: self.column(name).tolist() for name in plain},
+            **{
+                f"log_likelihood_{temperature:g}": likelihoods[:, k].tolist()
+                for k, temperature in enumerate(candidates)
+            },
+        }

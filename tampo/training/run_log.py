@@ -1,0 +1,103 @@
+"""What a training run writes as it goes: steps, the policy's view of them, and trajectories.
+
+Lines are appended while the run goes on, so that it can be watched. A run that was killed is rewound
+to its last checkpoint before it goes on: lines after it are dropped, so none is doubled or lost.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tampo.files import read_jsonl, to_jsonl, write_atomically, written_whole
+
+STEPS, POLICY, TRAJECTORIES = "steps.jsonl", "policy.jsonl", "trajectories.parquet"
+
+
+class RunLog:
+    """Append-only log of one run, in a folder of its own.
+
+    Args:
+        folder: where the growing files live; created if missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._parts = folder / "trajectories"
+        self._parts.mkdir(parents=True, exist_ok=True)
+        self._waiting: list[pa.Table] = []
+
+    def step(self, record: dict[str, Any]) -> None:
+        """Append one optimiser step; `record["step"]` is 0-based."""
+        self._append(STEPS, record)
+
+    def policy(self, record: dict[str, Any]) -> None:
+        """Append what the policy saw and did at one rollout batch."""
+        self._append(POLICY, record)
+
+    def trajectories(self, columns: dict[str, list]) -> None:
+        """Take the trajectories of one rollout batch, one row each; `flush` writes them."""
+        self._waiting.append(pa.table(columns))
+
+    def flush(self, step: int) -> None:
+        """Write the waiting trajectories; called before the checkpoint after `step` steps."""
+        if self._waiting:
+            with written_whole(self._parts / f"{step:020d}.parquet") as temporary:
+                pq.write_table(pa.concat_tables(self._waiting), temporary)
+            self._waiting.clear()
+
+    def rewind(self, step: int) -> None:
+        """Drop everything that belongs to step `step` or later."""
+        for name in (STEPS, POLICY):
+            path = self.folder / name
+            if path.exists():
+                kept = [row for row in _whole_lines(path) if row["step"] < step]
+                write_atomically(path, to_jsonl(kept))
+        for part in self._parts.glob("*.parquet"):
+            if int(part.stem) > step:
+                part.unlink()
+
+    def publish(self, out: Path) -> None:
+        """Write the finished files to `out`, each whole."""
+        self.flush(sys.maxsize)
+        for name in (STEPS, POLICY):
+            write_atomically(out / name, to_jsonl(read_jsonl(self.folder / name)))
+        parts = sorted(self._parts.glob("*.parquet"))
+        with written_whole(out / TRAJECTORIES) as temporary:
+            table = pa.concat_tables(pq.read_table(part) for part in parts)
+            pq.write_table(table, temporary, compression="zstd")
+
+    def _append(self, name: str, record: dict[str, Any]) -> None:
+        line = json.dumps(without_nan(record), allow_nan=False) + "\n"
+        with (self.folder / name).open("a", encoding="utf-8") as file:
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def without_nan(value: Any) -> Any:
+    """Return `value` with NaN and infinities as None: JSON has no word for them."""
+    if isinstance(value, dict):
+        return {key: without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _whole_lines(path: Path) -> list[dict[str, Any]]:
+    """Read the lines that were written to their end; a kill can leave a torn last one."""
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+        if not line.endswith("\n"):
+            break
+        rows.append(json.loads(line))
+    return rows

@@ -1,0 +1,326 @@
+"""GRPO with a temperature policy: a thin subclass of TRL's trainer.
+
+TRL fixes one temperature when the trainer is built. Here the policy draws one for every rollout batch,
+or one for each rollout of a group. It travels with the rollouts, row by row, to everything that uses
+it: the sampler, the policy's and the reference model's log-probabilities and the entropy. The
+likelihoods of the trajectories under the candidate temperatures come out of the forward pass that the
+loss makes anyway.
+
+Which parts of TRL this relies on is pinned in tests/contract/test_trl_contract.py.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate.utils import gather_object
+from transformers.trainer_callback import PrinterCallback
+from trl import GRPOTrainer
+from trl.models import unwrap_model_for_generation
+from trl.trainer import grpo_trainer
+
+from tampo.files import write_json
+from tampo.kernels.lm_head import add_tempered_lm_head
+from tampo.sampling import sampler
+from tampo.sampling.vllm_rollouts import SeededRequests
+from tampo.seeds import derive
+from tampo.temperature.protocol import TemperaturePolicy
+from tampo.training.rollout_batch import GAP_TOLERANCE, GatheredRollout, RolloutBatch
+from tampo.training.run_log import RunLog
+from tampo.training.scoring import Scoring, score_completions
+
+logger = logging.getLogger(__name__)
+
+POLICY_STATE, COMPLETE = "temperature_policy.json", "complete.json"
+
+
+@contextmanager
+def _tempered_heads() -> Iterator[None]:
+    """Let TRL's constructor add our LM head, which takes the temperature with every call."""
+    original = grpo_trainer.add_fused_lm_head
+    grpo_trainer.add_fused_lm_head = add_tempered_lm_head
+    try:
+        yield
+    finally:
+        grpo_trainer.add_fused_lm_head = original
+
+
+class TemperatureGRPOTrainer(GRPOTrainer):
+    """TRL's GRPO trainer with the rollout temperature drawn by a policy.
+
+    Args:
+        policy: chooses the temperature of every rollout batch; the same on every process.
+        candidates: temperatures under which every trajectory's likelihood is recorded.
+        base_seed: base seed of the run's sampling streams.
+        run_log: receives steps, policy records and trajectories on the main process.
+        logprob_temperature: "rollout" takes log-probabilities at the temperature of the rollout,
+            "one" at temperature 1, as TRL did before 12 March 2025 (ablation).
+        kwargs: as for `trl.GRPOTrainer`.
+    """
+
+    def __init__(
+        self,
+        *,
+        policy: TemperaturePolicy,
+        candidates: tuple[float, ...],
+        base_seed: int,
+        run_log: RunLog,
+        logprob_temperature: str = "rollout",
+        **kwargs: Any,
+    ) -> None:
+        with _tempered_heads():
+            super().__init__(**kwargs)
+        if self.use_vllm:
+            self.vllm_generation.llm = SeededRequests(self.vllm_generation.llm)
+        # Steps are reported in `log`, one readable line each.
+        self.remove_callback(PrinterCallback)
+        self.policy = policy
+        self.candidates = candidates
+        self.run_log = run_log
+        self._base_seed = base_seed
+        self._untempered = logprob_temperature == "one"
+        self._batch: RolloutBatch | None = None
+        self._summary: dict[str, Any] = {}
+        self._scoring: Scoring | None = None
+        self._seconds = {"generate": 0.0, "reward": 0.0}
+        self._cpu = time.process_time()
+
+    # Rollouts: TRL's order is generate, old and reference log-probabilities, rewards ----------------
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        step = self.state.global_step
+        first = self.accelerator.process_index * len(inputs)
+        rows = list(range(first, first + len(inputs)))
+        drawn = self._temperatures_of(rows, self.policy.draw(step))
+        problem_ids = [example["problem_id"] for example in inputs]
+        self._batch = RolloutBatch(step, drawn, rows, self.num_generations, problem_ids)
+        temperatures = torch.tensor(drawn, device=self.accelerator.device)
+        # Where TRL scores the batch before the loss, that pass is the first one.
+        self._scoring = Scoring(rows, temperatures, first_pass=self._scores_before_loss)
+        output = super()._generate_and_score_completions(inputs)
+        self._batch.add_outcomes(
+            self._rewards[rows],
+            output["advantages"],
+            output["completion_ids"],
+            output["completion_mask"],
+            self.eos_token_ids,
+        )
+        if self._scores_before_loss:
+            self._compare(self._scoring, output)
+            self._finish_rollout()
+        # Tensors of the batch follow their trajectory through TRL's shuffling and splitting.
+        output["row"] = torch.tensor(rows, device=temperatures.device)
+        output["sampling_temperature"] = temperatures
+        return output
+
+    @property
+    def _scores_before_loss(self) -> bool:
+        """Whether TRL takes log-probabilities of a batch when it is generated (its own rule)."""
+        generate_every = self.args.steps_per_generation * self.num_iterations
+        return self.args.gradient_accumulation_steps % generate_every != 0 or (
+            self.use_vllm and self.vllm_importance_sampling_correction
+        )
+
+    def _temperatures_of(self, rows: list[int], drawn: float | np.ndarray) -> list[float]:
+        """Return the temperature of each of these rows: one for all, or one a place in the group."""
+        in_group = np.broadcast_to(drawn, self.num_generations)
+        if self.use_vllm:
+            if np.ptp(in_group):
+                raise TypeError(
+                    "rollout_backend: vllm samples a whole batch at one temperature; a policy that "
+                    "mixes temperatures within a group needs hf"
+                )
+            self.vllm_generation.temperature = float(in_group[0])
+        return [float(in_group[row % self.num_generations]) for row in rows]
+
+    def _generate_single_turn(
+        self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any
+    ) -> tuple[list[list[int]], list[list[float]] | None]:
+        started = time.perf_counter()
+        if self.use_vllm:
+            self.vllm_generation.llm.seeds = self._seeds()
+            result = super()._generate_single_turn(prompt_ids, *args, **kwargs)
+        else:
+            result = self._sample(prompt_ids)
+        self._seconds["generate"] += time.perf_counter() - started
+        return result
+
+    def _seeds(self) -> list[int]:
+        """Return the seed of each local trajectory: a function of base seed, step and row alone."""
+        batch = self._batch
+        return [derive(self._base_seed, "rollout", batch.step, row) for row in batch.rows]
+
+    def _sample(self, prompt_ids: list[list[int]]) -> tuple[list[list[int]], list[list[float]]]:
+        with (
+            unwrap_model_for_generation(
+                self.model_wrapped,
+                self.accelerator,
+                gather_deepspeed3_params=self.args.ds3_gather_for_generation,
+                gradient_checkpointing_kwargs=self.args.gradient_checkpointing_kwargs,
+            ) as model,
+            self._dist.summon_full_params(self.model_wrapped, recurse=False),
+            # In the precision of the loss, whose log-probabilities have to be the sampler's.
+            self.accelerator.autocast(),
+        ):
+            completions = sampler.generate(
+                model,
+                prompt_ids,
+                max_new_tokens=self.max_completion_length,
+                temperatures=torch.tensor(self._batch.temperatures),
+                uniforms=sampler.uniforms(self._seeds(), self.max_completion_length),
+                eos_token_ids=self.eos_token_ids,
+                pad_token_id=self._tokenizer.pad_token_id,
+            )
+        return completions.token_ids, completions.log_probs
+
+    def _calculate_rewards(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        started = time.perf_counter()
+        by_function = super()._calculate_rewards(*args, **kwargs)
+        self._seconds["reward"] += time.perf_counter() - started
+        self._rewards = (by_function * self.reward_weights.to(by_function.device)).nansum(dim=1)
+        # What no reward function could score has no reward; it is not worth zero.
+        self._rewards[by_function.isnan().all(dim=1)] = torch.nan
+        return by_function
+
+    # Scoring: TRL calls this for the loss, the old and the reference log-probabilities --------------
+
+    def _get_per_token_logps_and_entropies(
+        self,
+        model: torch.nn.Module,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        logits_to_keep: int,
+        batch_size: int | None = None,
+        compute_entropy: bool = False,
+        compute_aux_loss: bool = False,
+        **multimodal: Any,
+    ) -> tuple[torch.Tensor, torch.Tensor | None, None]:
+        """Score completions [B, L] at their rows' temperatures; arguments are TRL's."""
+        unsupported = sorted(name for name, value in multimodal.items() if value is not None)
+        if unsupported or compute_aux_loss:
+            what = ", ".join(unsupported) or "a mixture-of-experts loss"
+            raise TypeError(f"temperature policies train dense text models; the batch has {what}")
+        scoring, collect = self._scoring, self._scoring.first_pass
+        scoring.first_pass = False
+        with self.accelerator.autocast():
+            scored = score_completions(
+                model,
+                input_ids,
+                attention_mask,
+                logits_to_keep,
+                scoring.temperatures,
+                candidates=self.candidates if collect else None,
+                untempered=self._untempered,
+                batch_size=batch_size,
+            )
+        if collect:
+            scoring.at_sampling = scored.at_sampling
+            self._batch.add_scores(
+                scoring.rows,
+                attention_mask[:, -logits_to_keep:],
+                scored.candidate_log_probs,
+                scored.entropy.detach(),
+                scored.entropy_at_one,
+            )
+        return scored.log_probs, scored.entropy, None
+
+    def _compute_loss(self, model: torch.nn.Module, inputs: dict[str, Any]) -> torch.Tensor:
+        rows = inputs["row"].tolist()
+        self._scoring = Scoring(
+            rows,
+            inputs["sampling_temperature"],
+            # Later iterations over the same rollouts see other weights than those that made them.
+            first_pass=not self._batch.has_scores_of(rows),
+        )
+        collect = self._scoring.first_pass
+        loss = super()._compute_loss(model, inputs)
+        if collect:
+            self._compare(self._scoring, inputs)
+            if self._batch.complete:
+                self._finish_rollout()
+        return loss
+
+    def _compare(self, scoring: Scoring, inputs: dict[str, Any]) -> None:
+        self._batch.add_gaps(
+            scoring.rows,
+            inputs["completion_mask"],
+            inputs["sampling_per_token_logps"],
+            scoring.at_sampling,
+        )
+
+    def _finish_rollout(self) -> None:
+        """Show the whole batch, of all processes, to the policy and to the log."""
+        rollout = GatheredRollout.of(self._batch, gather_object(self._batch.records()))
+        rollout.require_agreement(GAP_TOLERANCE[self.accelerator.mixed_precision])
+        own = [self.candidates.index(temperature) for temperature in self.policy.candidates]
+        self.policy.observe(
+            rollout.column("log_likelihoods")[:, own],
+            rollout.column("advantage"),
+            rollout.feedback(),
+        )
+        self._summary = rollout.summary()
+        if self.accelerator.is_main_process:
+            self.run_log.trajectories(rollout.table(self.candidates))
+            shared = ("temperature", "entropy", "entropy_at_one", "mixed_groups", "truncated")
+            self.run_log.policy(
+                {"step": rollout.step}
+                | self.policy.diagnostics()
+                | {name: self._summary[name] for name in shared}
+            )
+
+    # Logging and checkpoints ------------------------------------------------------------------------
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Log as TRL does; append the line of an optimiser step to steps.jsonl."""
+        of_a_step = "grad_norm" in logs
+        super().log(logs, start_time)
+        if not of_a_step or not self.accelerator.is_main_process:
+            return
+        own = ("loss", "grad_norm", "learning_rate", "kl", "clip_ratio/region_mean", "entropy_coef")
+        cpu = time.process_time()
+        record = {
+            "step": self.state.global_step - 1,
+            **self._summary,
+            **{name.split("/")[0]: float(logs[name]) for name in own if name in logs},
+            "seconds": {**self._seconds, "total": logs["step_time"], "cpu": cpu - self._cpu},
+        }
+        self._cpu = cpu
+        self._seconds = dict.fromkeys(self._seconds, 0.0)
+        self.run_log.step(record)
+        logger.info(
+            "step %d/%d  T %.2f  reward %.3f  entropy %.2f  length %.0f  %.1f s",
+            self.state.global_step,
+            self.args.max_steps,
+            record["temperature"],
+            float("nan") if record["reward"] is None else record["reward"],
+            record["entropy"],
+            record["mean_length"],
+            record["seconds"]["total"],
+        )
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """Write no model card: run.json says more, and says it of this run."""
+
+    def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
+        super()._save_checkpoint(model, trial)
+        if self.args.should_save:
+            folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+            write_json(folder / POLICY_STATE, self.policy.state_dict())
+            self.run_log.flush(self.state.global_step)
+            # Written last: a checkpoint without it was cut short and is not resumed from.
+            write_json(folder / COMPLETE, {"step": self.state.global_step})
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint is not None:
+            self.policy.load_state_dict(json.loads((Path(checkpoint) / POLICY_STATE).read_text()))
+            # TRL counts micro-batches and generates when the count says so.
+            self._step = self.state.global_step * self.args.gradient_accumulation_steps

@@ -1,0 +1,142 @@
+"""One set of pins: pyproject.toml says it, envs/*.yaml repeat it, what is installed obeys it."""
+
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions, version
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+from support.paths import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+ENVIRONMENTS = {path.stem: yaml.safe_load(path.read_text()) for path in ROOT.glob("envs/*.yaml")}
+RUNS_THE_WORKFLOW = {"snakemake"}
+"""Needed where the workflow is started, not in the environment of a job."""
+
+
+def parsed(requirements):
+    return {canonicalize_name(r.name): r for r in map(Requirement, requirements)}
+
+
+DEPENDENCIES = parsed(PROJECT["dependencies"])
+EXTRAS = {name: parsed(lines) for name, lines in PROJECT["optional-dependencies"].items()}
+
+
+def pip_pins(environment):
+    (pip,) = [d["pip"] for d in environment["dependencies"] if isinstance(d, dict)]
+    return parsed(pip)
+
+
+def pinned(requirement):
+    (specifier,) = requirement.specifier
+    assert specifier.operator == "==" and "*" not in specifier.version, str(requirement)
+    return specifier.version
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_pins_of_an_environment_are_those_of_pyproject(name):
+    known = DEPENDENCIES | EXTRAS["gpu"]
+    for package, requirement in pip_pins(ENVIRONMENTS[name]).items():
+        assert package in known, f"envs/{name}.yaml: {package} is not in pyproject.toml"
+        assert str(requirement) == str(known[package]), f"envs/{name}.yaml"
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_an_environment_has_one_exact_python_that_the_project_admits(name):
+    environment = ENVIRONMENTS[name]
+    plain = [d for d in environment["dependencies"] if isinstance(d, str)]
+    (python,) = [d.partition("=")[2] for d in plain if d.startswith("python=")]
+    assert Version(python) in SpecifierSet(PROJECT["requires-python"])
+    assert sorted(plain) == ["pip", f"python={python}"]
+    assert environment["name"] == f"tampo-{name}"
+
+
+def test_every_dependency_is_in_an_environment_of_a_job():
+    found = set().union(*map(pip_pins, ENVIRONMENTS.values()))
+    assert set(DEPENDENCIES) - found == RUNS_THE_WORKFLOW
+    assert set(pip_pins(ENVIRONMENTS["gpu"])) == {
+        *pip_pins(ENVIRONMENTS["cpu"]),
+        *EXTRAS["gpu"],
+    }
+
+
+def test_the_container_takes_its_pins_from_pyproject():
+    recipe = (ROOT / "envs" / "tampo.def").read_text()
+    assert "==" not in recipe
+    (base,) = [line.split()[1] for line in recipe.splitlines() if line.startswith("From:")]
+    pythons = {
+        line.partition("=")[2]
+        for environment in ENVIRONMENTS.values()
+        for line in environment["dependencies"]
+        if isinstance(line, str) and line.startswith("python=")
+    }
+    assert {base.partition(":")[2].partition("-")[0]} == pythons
+    (line,) = [line.split() for line in recipe.splitlines() if "requirements.py /opt" in line][1:]
+    script, copy, *extras = line[1 : line.index(">")]
+    for source in ("pyproject.toml", "envs/requirements.py"):
+        assert f"    {source} /opt/tampo/{Path(source).name}\n" in recipe
+    assert (script, copy) == ("/opt/tampo/requirements.py", "/opt/tampo/pyproject.toml")
+    command = [sys.executable, "envs/requirements.py", "pyproject.toml", *extras]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert parsed(run.stdout.split("\n")[:-1]) == DEPENDENCIES | EXTRAS["gpu"]
+
+
+def test_the_slurm_plugin_is_tested_in_the_version_that_users_get():
+    for package, requirement in EXTRAS["slurm"].items():
+        assert str(EXTRAS["test"][package]) == str(requirement)
+
+
+@pytest.mark.parametrize("package", [*DEPENDENCIES, *EXTRAS["test"]])
+def test_what_is_installed_is_what_is_pinned(package):
+    requirement = (DEPENDENCIES | EXTRAS["test"])[package]
+    # A build of torch for another device carries a local label, 2.13.0+cpu.
+    assert Version(version(package)).public == pinned(requirement)
+
+
+def imports(code, absent):
+    """Run `code` as if the packages `absent` were not installed."""
+    # Not None in sys.modules: SciPy takes what stands there for a module.
+    block = (
+        "import sys\n"
+        "class Absent:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name.partition('.')[0] in {sorted(absent)!r}:\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Absent())\n"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", block + code], cwd=ROOT, capture_output=True, text=True
+    )
+
+
+def test_the_report_environment_is_enough_to_aggregate_and_report():
+    missing = set(DEPENDENCIES) - set(pip_pins(ENVIRONMENTS["report"]))
+    modules = {
+        module
+        for module, distributions in packages_distributions().items()
+        if missing & {canonicalize_name(name) for name in distributions}
+    }
+    assert {"torch", "trl", "lm_eval"} <= modules
+    run = imports(
+        "import tampo.stages.aggregate, tampo.stages.report, tampo.cli\n"
+        "tampo.cli.load_study('workflow/studies/paper.yaml')",
+        modules,
+    )
+    assert run.returncode == 0, run.stderr
+
+
+def test_reading_a_study_loads_no_engine():
+    run = imports(
+        "import sys\n"
+        "from tampo.study.study import load_study\n"
+        "load_study('workflow/studies/tiny.yaml')\n"
+        "print(*{'torch', 'transformers', 'trl', 'lm_eval', 'datasets'} & set(sys.modules))",
+        [],
+    )
+    assert (run.returncode, run.stdout.strip()) == (0, ""), run.stdout + run.stderr

@@ -1,0 +1,116 @@
+"""A finished study on disk, made without a model: what the stages before the report leave behind.
+
+TAMPO answers everything correctly, the base model nothing, and `cold` every other time. Responses are
+graded by the task documents' own code, so that grading them again gives the same.
+"""
+
+import json
+from pathlib import Path
+
+from support.studies import micro_study, write_training_run
+
+from tampo.files import checksums, sha256_of, to_jsonl, write_json
+from tampo.problems.problem_sets import fingerprint, load_problems
+from tampo.sampling.partial import Response
+from tampo.stages.aggregate import aggregate, run_folder
+from tampo.tasks.benchmark import load, process_results
+
+STUDY = micro_study(
+    benchmarks=[
+        {"name": "sums", "samples": 2, "limit": 4},
+        {"name": "maxima", "samples": 2, "limit": 3},
+    ],
+    statistics={"resamples": 400},
+    tables=[
+        {"name": "table1", "title": "All", "methods": ["base", "cold", "tampo"]},
+        {"name": "table2", "title": "Two", "methods": ["tampo", "cold"]},
+    ],
+)
+HOSTILE = "</script><script>document.title = 'taken over'</script> & <b>bold</b>"
+"""A response that would break out of a page that does not escape it."""
+
+
+def record(stage, seconds=36.0, **more):
+    return {
+        "stage": stage,
+        "command": ["python"],
+        "arguments": {},
+        "started": "2026-01-02T03:04:05+00:00",
+        "seconds": {"wall": seconds, "cpu": seconds / 2},
+        "peak_memory_mib": 100,
+        "tampo": "0.1.0",
+        "source": {"commit": "c" * 40, "dirty": False},
+        "python": "3.12.0",
+        "packages": {"torch": "2.0", "pandas": "3.0"},
+        "hardware": {"processor": "CPU", "cores": 2, "memory_mib": 2048, "gpus": []},
+        **more,
+    }
+
+
+def write_finished_study(results: Path) -> Path:
+    """Write `STUDY` below `results`, aggregated; return `results`."""
+    _write_model(results / "model")
+    for method in STUDY.trained_methods:
+        for seed in STUDY.seeds:
+            folder = write_training_run(results, method, seed, STUDY.training.steps)
+            (folder / "run.json").unlink()
+            (folder / "checkpoint").mkdir()
+            for name in ("model.safetensors", "config.json"):
+                (folder / "checkpoint" / name).write_text(f"{name} of {method}, {seed}")
+            more = {"processes": 1, "resumed_from": None, "files": checksums(folder)}
+            more["problems_left_out"] = {"reason": "prompt too long", "ids": []}
+            write_json(folder / "run.json", record("train", **more))
+    for method in [m.name for m in STUDY.methods]:
+        for seed in STUDY.seeds:
+            _write_evaluation(results, method, seed)
+    aggregate(STUDY, results, results / "aggregate")
+    return results
+
+
+def _write_model(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(b"weights")
+    write_json(folder / "run.json", record("model", parameters=12345, files=checksums(folder)))
+
+
+def _write_evaluation(results: Path, method: str, seed: int) -> None:
+    folder = run_folder(results, method, seed)
+    folder.mkdir(parents=True)
+    entries = {}
+    for benchmark in STUDY.benchmarks:
+        documents = load(benchmark.name, None, benchmark.limit, benchmark.samples, (1, 2))["test"]
+        rows = []
+        for index, document in enumerate(documents):
+            texts = _texts(method, seed, index, document["answer"][0])
+            graded = process_results(document, [texts])["responses"]
+            row = {"id": document["id"], "prompt": document["user"], "answer": document["answer"]}
+            rows.append(row | {"responses": graded})
+        path = folder / f"{benchmark.name}.jsonl"
+        path.write_text(to_jsonl(rows))
+        entries[benchmark.name] = {
+            "version": 1.0,
+            "problems": len(rows),
+            "data": {
+                "generated": benchmark.name,
+                "sha256": fingerprint(load_problems(benchmark.name)),
+            },
+            "file_sha256": sha256_of(path),
+        }
+    write_json(folder / "run.json", record("evaluate", benchmarks=entries))
+
+
+def _texts(method: str, seed: int, index: int, gold: str) -> list[Response]:
+    right, wrong = rf"\boxed{{{gold}}}", rf"\boxed{{{int(gold) + 1}}}"
+    first = {"base": wrong, "cold": right if index % 2 else wrong, "tampo": right}[method]
+    if method == "base" and seed == 1 and index == 0:
+        return [Response(HOSTILE, "stop", 9), Response("1+", "length", 12)]
+    return [Response(first, "stop", 5), Response(right if method == "tampo" else wrong, "stop", 5)]
+
+
+def edit_line(path: Path, number: int, change) -> None:
+    """Apply `change` to the object in line `number` (from 1) of a JSON-lines file."""
+    lines = path.read_text().splitlines(keepends=True)
+    row = json.loads(lines[number - 1])
+    change(row)
+    lines[number - 1] = to_jsonl([row])
+    path.write_text("".join(lines))

@@ -1,0 +1,320 @@
+"""Stage `evaluate`: real lm-eval, a micro model; counts, resume, invariance, refusals."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from collections import Counter
+from statistics import fmean, stdev
+
+import pytest
+from support.paths import ROOT
+from support.studies import micro_study
+from transformers import AutoTokenizer
+
+from tampo.files import read_jsonl
+from tampo.problems.problem_sets import load_problems
+from tampo.problems.prompts import messages
+from tampo.sampling.partial import PartialResponses, Response
+from tampo.seeds import derive
+from tampo.stages.evaluate import evaluate
+from tampo.study.settings import Prompt
+
+BENCHMARKS = [
+    {"name": "sums", "samples": 2, "limit": 7},
+    {"name": "counts", "samples": 3, "limit": 4},
+]
+
+
+def study(benchmarks=BENCHMARKS, **changes):
+    return micro_study(benchmarks=benchmarks, **changes)
+
+
+def silent(line):
+    pass
+
+
+@pytest.fixture(scope="module")
+def finished(model, tmp_path_factory):
+    out = tmp_path_factory.mktemp("finished")
+    lines = []
+    evaluate(study(), "base", 1, model, out, lines.append)
+    (out / "progress.txt").write_text("\n".join(lines))
+    return out
+
+
+@pytest.fixture(scope="module")
+def record(finished):
+    return json.loads((finished / "run.json").read_text())
+
+
+def all_bytes(out):
+    return {b["name"]: (out / f"{b['name']}.jsonl").read_bytes() for b in BENCHMARKS}
+
+
+def responses(out, name):
+    return [response for row in read_jsonl(out / f"{name}.jsonl") for response in row["responses"]]
+
+
+@pytest.mark.parametrize("benchmark", BENCHMARKS, ids=lambda b: b["name"])
+def test_one_line_a_problem_with_all_responses(model, finished, benchmark):
+    rows = read_jsonl(finished / f"{benchmark['name']}.jsonl")
+    problems = load_problems(benchmark["name"], limit=benchmark["limit"])
+    assert [(r["id"], r["answer"]) for r in rows] == [(p["id"], p["answer"]) for p in problems]
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    assert [r["prompt"] for r in rows] == [
+        tokenizer.apply_chat_template(
+            messages(Prompt(), p["problem"]), tokenize=False, add_generation_prompt=True
+        )
+        for p in problems
+    ]
+    for row in rows:
+        assert len(row["responses"]) == benchmark["samples"]
+        for response in row["responses"]:
+            assert set(response) == {"response", "extracted", "outcome", "finish", "tokens"}
+
+
+def test_samples_of_a_problem_differ(finished):
+    texts = [r["response"] for r in responses(finished, "sums")]
+    assert len(set(texts)) > len(texts) // 2
+
+
+def test_tokens_and_finish_fit_the_limit(finished):
+    found = responses(finished, "sums") + responses(finished, "counts")
+    assert all(1 <= r["tokens"] <= 12 for r in found)
+    assert all(r["tokens"] == 12 for r in found if r["finish"] == "length")
+    assert {r["finish"] for r in found} == {"stop", "length"}
+
+
+def test_truncated_means_cut_off_without_a_box(finished):
+    found = responses(finished, "sums") + responses(finished, "counts")
+    for response in found:
+        cut_off = response["finish"] == "length" and response["extracted"] is None
+        assert (response["outcome"] == "truncated") == cut_off
+    assert any(response["outcome"] == "truncated" for response in found)
+
+
+@pytest.mark.parametrize("benchmark", BENCHMARKS, ids=lambda b: b["name"])
+def test_the_record_counts_what_the_file_holds(finished, record, benchmark):
+    entry = record["benchmarks"][benchmark["name"]]
+    rows = read_jsonl(finished / f"{benchmark['name']}.jsonl")
+    outcomes = Counter(r["outcome"] for r in responses(finished, benchmark["name"]))
+    total = benchmark["limit"] * benchmark["samples"]
+    assert {k: v for k, v in entry["outcomes"].items() if v} == outcomes
+    assert sum(entry["outcomes"].values()) == total
+    assert entry["truncation_rate"] == pytest.approx(outcomes["truncated"] / total)
+    assert entry["pass@1"]["value"] == pytest.approx(outcomes["correct"] / total)
+    found = responses(finished, benchmark["name"])
+    assert entry["tokens"]["responses"] == sum(r["tokens"] for r in found)
+    assert entry["tokens"]["prompts"] == sum(len(r["prompt"]) for r in rows)
+    assert (entry["problems"], entry["samples"]) == (benchmark["limit"], benchmark["samples"])
+    assert entry["version"] == 1.0
+    assert entry["data"]["generated"] == benchmark["name"]
+    assert len(entry["data"]["sha256"]) == 64
+
+
+def test_the_record_holds_provenance_and_lm_evals_own_results(record):
+    assert record["stage"] == "evaluate"
+    assert record["arguments"]["seed"] == 1
+    assert record["checkpoint"]["stage"] == "model"
+    assert record["lm_eval"]["results"]["sums"]["pass@1_stderr,all"] >= 0
+    assert record["lm_eval"]["versions"] == {"sums": 1.0, "counts": 1.0}
+
+
+def test_standard_errors_are_over_problems(finished, record):
+    rows = read_jsonl(finished / "sums.jsonl")
+    scores = record["lm_eval"]["results"]["sums"]
+    for metric, outcome in (("pass@1", "correct"), ("truncated", "truncated")):
+        shares = [fmean(r["outcome"] == outcome for r in row["responses"]) for row in rows]
+        expected = stdev(shares) / len(shares) ** 0.5
+        assert scores[f"{metric}_stderr,all"] == pytest.approx(expected)
+    assert expected > 0
+    assert record["benchmarks"]["sums"]["pass@1"]["stderr"] == scores["pass@1_stderr,all"]
+
+
+def test_nothing_is_left_of_the_partial_responses(finished):
+    assert {p.name for p in finished.iterdir()} == {
+        "sums.jsonl",
+        "counts.jsonl",
+        "run.json",
+        "progress.txt",
+    }
+
+
+def test_progress_is_told_after_every_chunk(finished):
+    lines = (finished / "progress.txt").read_text().splitlines()
+    # 4 chunks of 2 problems hold the first 7, 2 chunks the first 4.
+    assert [line.partition(":")[0] for line in lines] == ["sums"] * 4 + ["counts"] * 2
+
+
+def test_neither_limit_nor_choice_of_benchmarks_changes_a_response(model, finished, tmp_path):
+    # 3 problems cut a chunk of 2; the finished run had `counts` after `sums` and 4 problems.
+    evaluate(study([{**BENCHMARKS[1], "limit": 3}]), "base", 1, model, tmp_path, silent)
+    few = read_jsonl(tmp_path / "counts.jsonl")
+    assert few == read_jsonl(finished / "counts.jsonl")[:3]
+
+
+def test_another_seed_gives_other_responses(model, finished, tmp_path):
+    evaluate(study([BENCHMARKS[0]]), "base", 2, model, tmp_path, silent)
+    pairs = list(zip(responses(tmp_path, "sums"), responses(finished, "sums"), strict=True))
+    assert sum(a["response"] != b["response"] for a, b in pairs) > len(pairs) // 2
+
+
+EVALUATION_STOPPING_AFTER = """
+import sys, time
+from pathlib import Path
+from support.studies import micro_study
+from tampo.stages.evaluate import evaluate
+
+chunks = 0
+def progress(line):
+    global chunks
+    chunks += 1
+    if chunks == int(sys.argv[3]):
+        print("now", flush=True)
+        time.sleep(600)
+
+study = micro_study(benchmarks={benchmarks!r})
+evaluate(study, "base", 1, Path(sys.argv[1]), Path(sys.argv[2]), progress)
+"""
+
+
+def test_a_killed_evaluation_ends_with_the_same_bytes(model, finished, tmp_path):
+    chunks = 3  # of the 4 of the first benchmark
+    code = EVALUATION_STOPPING_AFTER.format(benchmarks=BENCHMARKS)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(model), str(tmp_path), str(chunks)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=ROOT,
+        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "PATH": "", "OMP_NUM_THREADS": "1"},
+    )
+    try:
+        assert process.stdout.readline() == b"now\n"
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+    assert not list(tmp_path.glob("*.json*"))
+    # What a kill in the middle of a write leaves behind.
+    with (tmp_path / ".partial" / "sums.jsonl").open("ab") as file:
+        file.write(b'{"chunk": 3, "problems": [[{"text": "')
+    lines = []
+    evaluate(study(), "base", 1, model, tmp_path, lines.append)
+    assert all_bytes(tmp_path) == all_bytes(finished)
+    sampled = [line for line in lines if "problems" in line]
+    assert len(sampled) == 6 - chunks
+    assert any("already sampled" in line for line in lines)
+
+
+def test_a_partial_of_other_settings_is_discarded(model, tmp_path):
+    class Stop(Exception):
+        pass
+
+    def stop(line):
+        raise Stop
+
+    one = [{"name": "counts", "samples": 2, "limit": 2}]
+    with pytest.raises(Stop):
+        evaluate(study(one, evaluation={"temperature": 0.5}), "base", 1, model, tmp_path, stop)
+    assert (tmp_path / ".partial" / "counts.jsonl").is_file()
+    lines = []
+    evaluate(study(one), "base", 1, model, tmp_path, lines.append)
+    assert any("discarded, it was made under other evaluation" in line for line in lines)
+    assert not any("already sampled" in line for line in lines)
+
+
+def test_a_models_own_generation_config_takes_no_part(model, finished, tmp_path):
+    checkpoint = shutil.copytree(model, tmp_path / "checkpoint")
+    path = checkpoint / "generation_config.json"
+    config = json.loads(path.read_text())
+    path.write_text(
+        json.dumps(
+            {**config, "do_sample": True, "top_k": 1, "repetition_penalty": 5.0, "temperature": 9.0}
+        )
+    )
+    evaluate(study([BENCHMARKS[1]]), "base", 1, checkpoint, tmp_path / "out", silent)
+    assert (tmp_path / "out/counts.jsonl").read_bytes() == (finished / "counts.jsonl").read_bytes()
+
+
+def test_the_record_of_a_checkpoint_may_lie_beside_it(model, finished, tmp_path):
+    checkpoint = shutil.copytree(model, tmp_path / "seed1" / "checkpoint")
+    (checkpoint / "run.json").rename(tmp_path / "seed1" / "run.json")
+    evaluate(study([BENCHMARKS[1]]), "cold", 1, checkpoint, tmp_path / "out", silent)
+    assert (tmp_path / "out/counts.jsonl").read_bytes() == (finished / "counts.jsonl").read_bytes()
+
+
+def test_a_checkpoint_without_its_record_is_refused(model, tmp_path):
+    checkpoint = shutil.copytree(model, tmp_path / "seed1" / "checkpoint")
+    (checkpoint / "run.json").unlink()
+    with pytest.raises(FileNotFoundError, match=r"unknown origin.*run\.json"):
+        evaluate(study(), "base", 1, checkpoint, tmp_path / "out", silent)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"config\.json is missing"):
+        evaluate(study(), "base", 1, tmp_path, tmp_path / "out", silent)
+
+
+def test_a_response_longer_than_the_model_is_refused(model, tmp_path):
+    long = study(evaluation={"max_tokens": 127})
+    with pytest.raises(ValueError, match=r"evaluation\.max_tokens: 127 .* 128 positions"):
+        evaluate(long, "base", 1, model, tmp_path / "out", silent)
+
+
+def chunk(*texts):
+    return [[Response(text, "stop", 3) for text in texts]]
+
+
+def test_partial_responses_survive_as_they_were(tmp_path):
+    path = tmp_path / "p.jsonl"
+    stored = PartialResponses(path, {"seed": 1})
+    stored.add(0, chunk("a", "b\nc\u2028"))
+    stored.add(2, [[Response("", "length", 12)]])
+    read = PartialResponses(path, {"seed": 1})
+    assert 0 in read and 1 not in read and 2 in read
+    assert read[0] == [["a", "b\nc\u2028"]]
+    assert (read[2][0][0].finish, read[2][0][0].tokens) == ("length", 12)
+
+
+@pytest.mark.parametrize("torn", [b'{"chunk": 1, "pro', b"\x00\x00\x00\n", b'{"chunk": 1}'])
+def test_a_torn_last_line_is_dropped(tmp_path, torn):
+    path = tmp_path / "p.jsonl"
+    PartialResponses(path, {"seed": 1}).add(0, chunk("a"))
+    whole = path.read_bytes()
+    path.write_bytes(whole + torn)
+    stored = PartialResponses(path, {"seed": 1})
+    assert path.read_bytes() == whole
+    stored.add(1, chunk("b"))
+    assert PartialResponses(path, {"seed": 1})[1] == [["b"]]
+
+
+def test_partial_responses_of_another_identity_are_discarded(tmp_path):
+    path, lines = tmp_path / "p.jsonl", []
+    PartialResponses(path, {"seed": 1, "samples": 8}).add(0, chunk("a"))
+    assert 0 not in PartialResponses(path, {"seed": 2, "samples": 8}, lines.append)
+    assert lines == [f"{path}: discarded, it was made under other seed"]
+
+
+def test_a_file_torn_in_its_first_line_begins_anew(tmp_path):
+    path = tmp_path / "p.jsonl"
+    path.write_bytes(b'{"identi')
+    stored = PartialResponses(path, {"seed": 1})
+    assert 0 not in stored
+    assert [json.loads(line) for line in path.read_text().splitlines()] == [
+        {"identity": {"seed": 1}}
+    ]
+
+
+def test_vllm_requests_set_every_sampling_field():
+    pytest.importorskip("vllm", reason="vllm is not installed")
+    from tampo.sampling.vllm import sampling_params
+
+    settings = study().evaluation
+    params = sampling_params(settings, derive(1, "evaluate", "sums", "id", 0), [2, 5])
+    assert (params.temperature, params.top_p) == (settings.temperature, settings.top_p)
+    assert (params.top_k, params.min_p, params.repetition_penalty) == (0, 0.0, 1.0)
+    assert (params.n, params.max_tokens, params.stop_token_ids) == (1, settings.max_tokens, [2, 5])
+    assert params.seed == derive(1, "evaluate", "sums", "id", 0)

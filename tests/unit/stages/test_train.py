@@ -1,0 +1,173 @@
+"""Stage `train`: the same bytes for the same seed, also across kills; shared problem order."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from support.paths import ROOT
+from support.studies import micro_study
+from support.training_run import evidence
+
+from tampo.files import read_jsonl, sha256_of
+from tampo.stages.train import train
+from tampo.study.study import StudyError
+from tampo.training.run_log import RunLog
+
+
+def test_a_run_leaves_the_files_of_the_contract(trained):
+    names = {p.name for p in trained.iterdir()}
+    assert names == {
+        "checkpoint",
+        "steps.jsonl",
+        "policy.jsonl",
+        "trajectories.parquet",
+        "run.json",
+    }
+    record = json.loads((trained / "run.json").read_text())
+    assert record["arguments"]["method"]["name"] == "tampo"
+    assert record["files"]["steps.jsonl"] == sha256_of(trained / "steps.jsonl")
+    assert [s["step"] for s in read_jsonl(trained / "steps.jsonl")] == list(range(6))
+    assert record["problems_left_out"]["ids"] == []
+    # Without a group of mixed rewards nothing would be learned, and equal bytes would prove little.
+    assert any(s["mixed_groups"] > 0 for s in read_jsonl(trained / "steps.jsonl"))
+
+
+def test_a_replay_follows_the_recorded_run_on_problems_of_its_own(model, trained, tmp_path):
+    study = micro_study(
+        methods=[
+            {"name": "tampo", "policy": "tampo", "settings": {"warmup_steps": 1}},
+            {"name": "yoked", "policy": "replay", "settings": {"method": "tampo"}},
+        ],
+        tables=[{"name": "table1", "title": "All", "methods": ["tampo", "yoked"]}],
+    )
+    recorded = trained / "steps.jsonl"
+    train(study, "yoked", 2, model, tmp_path / "yoked", recorded)
+    theirs, ours = read_jsonl(recorded), read_jsonl(tmp_path / "yoked" / "steps.jsonl")
+    assert [s["temperature"] for s in ours] == [s["temperature"] for s in theirs]
+    assert len({s["temperature"] for s in ours}) > 1
+    assert [s["entropy"] for s in ours] != [s["entropy"] for s in theirs]
+    with pytest.raises(
+        StudyError, match=r"--recorded is None; needed: steps\.jsonl of tampo, seed 1"
+    ):
+        train(study, "yoked", 2, model, tmp_path / "none")
+    with pytest.raises(StudyError, match=r"--recorded is .*steps\.jsonl; needed: none"):
+        train(study, "tampo", 2, model, tmp_path / "none", recorded)
+
+
+def test_same_seed_same_bytes_other_seed_other_bytes(model, trained, tmp_path):
+    train(micro_study(), "tampo", 1, model, tmp_path / "again")
+    train(micro_study(), "tampo", 2, model, tmp_path / "other")
+    assert evidence(tmp_path / "again") == evidence(trained)
+    for name, value in evidence(tmp_path / "other").items():
+        assert value != evidence(trained)[name]
+
+
+def test_methods_with_one_seed_see_the_same_problems(model, trained, tmp_path):
+    import pyarrow.parquet as pq
+
+    train(micro_study(), "cold", 1, model, tmp_path)
+    order = [
+        pq.read_table(folder / "trajectories.parquet", columns=["step", "problem_id"])
+        for folder in (trained, tmp_path)
+    ]
+    assert order[0].equals(order[1])
+
+
+def test_an_interrupted_run_ends_as_if_it_had_not_been(model, trained, tmp_path, monkeypatch):
+    """Stopped inside step 4, after the checkpoint of step 4 and lines beyond it."""
+
+    class Interrupted(Exception):
+        pass
+
+    original = RunLog.step
+
+    def stop_at_step_four(self, record):
+        original(self, record)
+        if record["step"] == 4:
+            raise Interrupted
+
+    monkeypatch.setattr(RunLog, "step", stop_at_step_four)
+    with pytest.raises(Interrupted):
+        train(micro_study(), "tampo", 1, model, tmp_path)
+    monkeypatch.undo()
+    assert (tmp_path / "resume").is_dir() and not (tmp_path / "checkpoint").exists()
+    train(micro_study(), "tampo", 1, model, tmp_path)
+    assert json.loads((tmp_path / "run.json").read_text())["resumed_from"] == "checkpoint-4"
+    assert evidence(tmp_path) == evidence(trained)
+
+
+def test_an_interrupted_run_of_other_settings_starts_over(model, trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "tampo.stages.train._publish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+    )
+    changed = micro_study(training={"learning_rate": 2e-3})
+    with pytest.raises(KeyboardInterrupt):
+        train(changed, "tampo", 1, model, tmp_path)
+    monkeypatch.undo()
+    train(micro_study(), "tampo", 1, model, tmp_path)
+    assert json.loads((tmp_path / "run.json").read_text())["resumed_from"] is None
+    assert evidence(tmp_path) == evidence(trained)
+
+
+def test_a_run_killed_at_random_moments_ends_the_same(model, trained, tmp_path):
+    """SIGKILL, by default three times; TAMPO_KILLS sets another number."""
+    study = tmp_path / "study.yaml"
+    study.write_text(yaml.safe_dump(micro_study().model_dump(mode="json", exclude_unset=True)))
+    out, rng = tmp_path / "out", random.Random(0)
+    command = [sys.executable, "-m", "tampo", "train", "--study", str(study), "--method", "tampo"]
+    command += ["--seed", "1", "--model", str(model), "--out", str(out)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    wanted = int(os.environ.get("TAMPO_KILLS", "3"))
+    kills = 0
+    while kills < wanted or not (out / "run.json").exists():
+        if (out / "run.json").exists():
+            # It was over before it could be killed often enough: the same again from the start.
+            assert evidence(out) == evidence(trained)
+            shutil.rmtree(out)
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE)
+        if kills < wanted:
+            _wait_for_training(process, out)
+            time.sleep(rng.uniform(0.0, 0.6))
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+                kills += 1
+        _, errors = process.communicate()
+        assert process.returncode in (0, -signal.SIGKILL), errors.decode()[-2000:]
+    assert kills == wanted
+    assert evidence(out) == evidence(trained)
+
+
+def _wait_for_training(process: subprocess.Popen, out: Path) -> None:
+    """Wait until this attempt has written its first line, or is over."""
+    log = out / "resume" / "log" / "steps.jsonl"
+    before = log.stat().st_mtime_ns if log.exists() else 0
+    while process.poll() is None:
+        if log.exists() and log.stat().st_mtime_ns != before:
+            return
+        time.sleep(0.01)
+
+
+def test_what_cannot_be_trained_is_refused(model, tmp_path):
+    with pytest.raises(StudyError, match="'base' is the base model itself"):
+        train(micro_study(), "base", 1, model, tmp_path)
+    with pytest.raises(StudyError, match="unknown 'hot'; allowed: base, cold, tampo"):
+        train(micro_study(), "hot", 1, model, tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"no finished base model"):
+        train(micro_study(), "tampo", 1, tmp_path, tmp_path)
+
+
+def test_prompts_that_are_too_long_are_left_out_and_named(model, tmp_path):
+    short = micro_study(training={"max_prompt_tokens": 8, "steps": 1})
+    train(short, "cold", 1, model, tmp_path)
+    left_out = json.loads((tmp_path / "run.json").read_text())["problems_left_out"]["ids"]
+    assert left_out
+    with pytest.raises(ValueError, match=r"max_prompt_tokens: every prompt .* longer than 2"):
+        train(micro_study(training={"max_prompt_tokens": 2}), "cold", 1, model, tmp_path / "none")
