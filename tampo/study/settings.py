@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from tampo import layout
 from tampo.temperature.protocol import Temperature
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.\-]*$")]
@@ -25,22 +26,6 @@ class Closed(BaseModel):
     model_config = ConfigDict(
         extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True
     )
-
-
-class Prompt(Closed):
-    """The prompt, written once and used in training and in evaluation alike."""
-
-    system: str | None = None
-    """System message, or null for none."""
-    user: str = "{problem}"
-    """User message; `{problem}` stands for the problem's text."""
-
-    @field_validator("user")
-    @classmethod
-    def _names_the_problem(cls, value: str) -> str:
-        if value.count("{problem}") != 1:
-            raise ValueError("must contain {problem} exactly once")
-        return value
 
 
 class Reward(Closed):
@@ -209,6 +194,11 @@ class Evaluation(Closed):
     """Compute precision of the model under evaluation."""
     cpu_threads: Count = 1
     """CPU threads of one evaluation."""
+
+    @property
+    def pass_metrics(self) -> list[str]:
+        """Every Pass@k that is reported: at the limit sampled with, then at the shorter budgets."""
+        return [layout.pass_at(k, b) for b in (None, *self.budgets) for k in self.pass_k]
 
     @model_validator(mode="after")
     def _budgets_are_shorter(self) -> Evaluation:

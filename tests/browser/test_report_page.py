@@ -8,9 +8,7 @@ from itertools import pairwise
 
 import pytest
 from playwright.sync_api import sync_playwright
-from support.finished_study import HOSTILE, STUDY, write_finished_study
-
-from tampo.stages.report import report
+from support.finished_study import HOSTILE, STUDY, report, write_finished_study
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None

@@ -56,8 +56,9 @@ def _aggregate(args: argparse.Namespace) -> None:
 
 def _report(args: argparse.Namespace) -> None:
     from tampo.stages.report import report
+    from tampo.tools.plan.measured import against_plan
 
-    report(_study(args), args.results, args.out)
+    report(_study(args), args.results, args.out, against_plan=against_plan)
 
 
 def _verify(args: argparse.Namespace) -> int:
