@@ -23,15 +23,15 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from tampo.temperature import simplex
-from tampo.temperature.credit import checked_batch, mean_over_trajectories
-from tampo.temperature.protocol import (
+from tampo import (
     ClosedLoopPolicy,
     PolicyContext,
     PolicySettings,
     RolloutFeedback,
     Temperature,
 )
+from tampo.temperature import simplex
+from tampo.temperature.credit import checked_batch, mean_over_trajectories
 
 
 class BanditSettings(PolicySettings):
