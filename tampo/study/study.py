@@ -16,7 +16,8 @@ from tampo.study.model_settings import Model, WarmUp
 from tampo.study.resources import Resources, accumulation_steps
 from tampo.study.settings import Benchmark, Closed, Evaluation, Name, Statistics, Training
 from tampo.study.validation import explain
-from tampo.temperature.protocol import PolicyContext, policy_class
+from tampo.temperature.protocol import PolicyContext
+from tampo.temperature.registry import policy_class
 
 UNTRAINED = "untrained"
 """Policy name of the method that is the base model itself."""

@@ -9,7 +9,7 @@ from tampo.claims.claim_inputs import ClaimInputs
 from tampo.claims.roles import roles
 from tampo.layout import METRIC
 from tampo.study.study import Study
-from tampo.temperature.protocol import policy_class
+from tampo.temperature.registry import policy_class
 
 PASS_1 = layout.pass_at(1)
 FIXED = "fixed"
