@@ -9,6 +9,7 @@ from collections import Counter
 from statistics import fmean, stdev
 
 import pytest
+from support.needs import need
 from support.paths import ROOT
 from support.studies import micro_study
 from transformers import AutoTokenizer
@@ -309,7 +310,7 @@ def test_a_file_torn_in_its_first_line_begins_anew(tmp_path):
 
 
 def test_vllm_requests_set_every_sampling_field():
-    pytest.importorskip("vllm", reason="vllm is not installed")
+    need("vllm")
     from tampo.sampling.vllm import sampling_params
 
     settings = study().evaluation
