@@ -15,6 +15,12 @@ def pytest_configure() -> None:
     required()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that no worker is left alone with one."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path.parent.name != "workflow", item.path not in slow))
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The folder of canonical problem sets: $TAMPO_DATA_DIR, else ../shared/data beside the root.

@@ -181,6 +181,7 @@ evaluate(study, "base", 1, Path(sys.argv[1]), Path(sys.argv[2]), progress)
 """
 
 
+@pytest.mark.slow
 def test_a_killed_evaluation_ends_with_the_same_bytes(model, finished, tmp_path):
     chunks = 3  # of the 4 of the first benchmark
     code = EVALUATION_STOPPING_AFTER.format(benchmarks=BENCHMARKS)

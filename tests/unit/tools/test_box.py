@@ -132,7 +132,7 @@ def test_the_box_knows_its_commit_and_whether_files_changed(packed, tmp_path):
 
     packed_from = source_revision()
     assert revision() == packed_from
-    path = tmp_path / "box" / "tampo" / "rewards.py"
+    path = tmp_path / "box" / "tampo" / "seeds.py"
     path.write_text(path.read_text() + "\n")
     assert revision() == {"commit": packed_from["commit"], "dirty": True}
 

@@ -15,8 +15,8 @@ import pytest
 import torch
 from datasets import Dataset
 from support.needs import need
-from support.rewards import length_reward
 from support.studies import WIDE_MODEL, micro_study
+from support.training_run import length_reward
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl.generation import vllm_generation
 from trl.trainer import grpo_trainer
