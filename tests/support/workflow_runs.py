@@ -22,6 +22,14 @@ def copy_project(folder):
     return folder
 
 
+def edit_study(project, study, old, new):
+    """Replace `old`, which stands once in a study of the copy, by `new`."""
+    path = project / "workflow" / "studies" / f"{study}.yaml"
+    text = path.read_text()
+    assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path}"
+    path.write_text(text.replace(old, new))
+
+
 def snakemake(project, *arguments):
     """Run Snakemake in `project`; if the test ends before it does, its jobs end too."""
     process = subprocess.Popen(
