@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 
+import psutil
 from support.paths import ROOT
 
 PARTS = ["Snakefile", "workflow", "profiles", "envs", "tampo", "baselines", "pyproject.toml"]
@@ -21,11 +22,32 @@ def copy_project(folder):
     return folder
 
 
+def edit_study(project, study, old, new):
+    """Replace `old`, which stands once in a study of the copy, by `new`."""
+    path = project / "workflow" / "studies" / f"{study}.yaml"
+    text = path.read_text()
+    assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path}"
+    path.write_text(text.replace(old, new))
+
+
 def snakemake(project, *arguments):
-    command = [sys.executable, "-m", "snakemake", *arguments]
-    return subprocess.run(
-        command, cwd=project, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    """Run Snakemake in `project`; if the test ends before it does, its jobs end too."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "snakemake", *arguments],
+        cwd=project,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
+    try:
+        printed = process.communicate()
+    except BaseException:
+        for each in (*psutil.Process(process.pid).children(recursive=True), process):
+            each.kill()
+        process.wait()
+        raise
+    return subprocess.CompletedProcess(process.args, process.returncode, *printed)
 
 
 def planned(project, *arguments):
