@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: env demo test smoke bench lint clean help
+.PHONY: env demo test test-all smoke bench lint docs readme clean help
 
 env: $(READY)  ## build .venv with everything pinned (a few minutes, 2 GB)
 
@@ -22,6 +22,8 @@ demo: $(READY)  ## the default study, from base model to results/table1.csv
 
 test: $(READY)  ## all tests, a whole small study through Snakemake included
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+test-all: test  ## every test, whole studies and kill tests included
 
 smoke: $(READY)  ## real model, real problems of all five benchmarks: DATA_DIR=... holds them
 	@if [ -d "$(DATA_DIR)" ]; then \
@@ -39,9 +41,15 @@ lint: $(READY)  ## formatters and linters, changing nothing
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 
+docs: $(READY)  ## the documentation site in build/docs; a dead link is an error
+	$(BIN)/sphinx-build --fail-on-warning --nitpicky --quiet --builder html docs build/docs
+
+readme: $(READY)  ## redraw the README's figure and table from docs/evidence/tiny
+	$(BIN)/python docs/first_screen.py
+
 clean:  ## delete caches and build products; results, logs and the environment stay
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
