@@ -4,6 +4,7 @@ import importlib.util
 import re
 import xml.etree.ElementTree as ET
 
+import pandas as pd
 import pytest
 from support.paths import ROOT
 
@@ -42,3 +43,11 @@ def test_every_trained_method_has_a_row_and_a_colour():
 def test_a_readme_without_markers_is_refused():
     with pytest.raises(ValueError, match="must stand in it"):
         first_screen.with_table(README.replace(first_screen.END, ""))
+
+
+def test_the_expected_numbers_of_tiny_are_those_of_the_evidence():
+    table = pd.read_csv(first_screen.EVIDENCE / "report" / "table1.csv")
+    average = table[table["metric"] == "pass@1"].set_index("method")["average"].round()
+    base, trained = average["base"], average.drop("base")
+    expected = f"from {base:.0f} % to between {trained.min():.0f} and {trained.max():.0f} %"
+    assert expected in (ROOT / "docs" / "studies.md").read_text().replace("\n", " ")
