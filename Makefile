@@ -6,24 +6,32 @@ DATA_DIR ?= ../shared/data
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PINS := envs/constraints.txt
+# Resolves for every Python and platform at once; used by `make constraints` only.
+UV := uv==0.13.9
+# Files stay with one worker, which makes what their tests share once; the longest files come first.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile \
+  --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: env demo test test-all smoke bench lint docs readme clean help
+.PHONY: env demo test test-all smoke bench lint docs readme constraints clean help
 
 env: $(READY)  ## build .venv with everything pinned (a few minutes, 2 GB)
 
-$(READY): pyproject.toml
+$(READY): pyproject.toml $(PINS)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(PINS) \
+	  --editable '.[test,lint,docs]'
 	touch $@
 
 demo: $(READY)  ## the default study, from base model to results/table1.csv
 	$(BIN)/snakemake results/table1.csv
 
-test: $(READY)  ## all tests, a whole small study through Snakemake included
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+test: $(READY)  ## the tests that a change needs (a few minutes)
+	$(PYTEST) -m "not slow"
 
-test-all: test  ## every test, whole studies and kill tests included
+test-all: $(READY)  ## every test: whole studies, killed runs, SLURM where there is one
+	$(PYTEST)
 
 smoke: $(READY)  ## real model, real problems of all five benchmarks: DATA_DIR=... holds them
 	@if [ -d "$(DATA_DIR)" ]; then \
@@ -35,11 +43,13 @@ smoke: $(READY)  ## real model, real problems of all five benchmarks: DATA_DIR=.
 bench: $(READY)  ## cost of TAMPO's step beside plain TRL's, and of its head, on this machine
 	$(BIN)/python -m tampo bench --out results/bench --page results/bench/bench.md
 
-lint: $(READY)  ## formatters and linters, changing nothing
+lint: $(READY)  ## formatters, linters, import rules and types, changing nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
+	$(BIN)/lint-imports
+	$(BIN)/mypy
 
 docs: $(READY)  ## the documentation site in build/docs; a dead link is an error
 	$(BIN)/sphinx-build --fail-on-warning --nitpicky --quiet --builder html docs build/docs
@@ -47,9 +57,17 @@ docs: $(READY)  ## the documentation site in build/docs; a dead link is an error
 readme: $(READY)  ## redraw the README's figure and table from docs/evidence/tiny
 	$(BIN)/python docs/first_screen.py
 
+constraints: $(READY)  ## resolve envs/constraints.txt anew; pins that still fit stay (UPGRADE=1: none do)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target build/uv $(UV)
+	build/uv/bin/uv pip compile pyproject.toml --extra test --extra lint --extra docs \
+	  --universal --python-version 3.11 --no-annotate --quiet $(if $(UPGRADE),--upgrade) \
+	  --custom-compile-command "make constraints" --output-file $(PINS) >/dev/null
+	@# The CUDA build of torch pins its own parts; the CPU build has none.
+	sed -i -E '/^(nvidia|cuda)-/d' $(PINS)
+
 clean:  ## delete caches and build products; results, logs and the environment stay
-	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 help:  ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
+from support.needs import need, required
+
+pytest_plugins = ["support.model_package"]
+
+
+def pytest_configure() -> None:
+    """Refuse an unknown name in TAMPO_REQUIRE before any test runs."""
+    required()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that no worker is left alone with one."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path.parent.name != "workflow", item.path not in slow))
 
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The folder of canonical problem sets: $TAMPO_DATA_DIR, else ../shared/data beside the root.
 
-    The problem texts are other people's and not part of this repository: tests that need them are
-    skipped, and say so, where the folder is missing.
+    The problem texts are other people's and not part of this repository.
     """
-    named = os.environ.get("TAMPO_DATA_DIR")
-    root = Path(__file__).resolve().parents[1]
-    folder = Path(named) if named else root.parent / "shared" / "data"
-    if not folder.is_dir():
-        pytest.skip(f"no problem sets at {folder} (set TAMPO_DATA_DIR)")
-    return folder
+    return need("data")
 
 
 @pytest.fixture(scope="session")

@@ -12,16 +12,14 @@ from collections.abc import Callable
 
 import pytest
 import torch
+import trl
+from trl import GRPOConfig, GRPOTrainer
+from trl.generation.vllm_generation import VLLMGeneration
+from trl.kernels import ChunkedLogProbFunction
+from trl.trainer import grpo_trainer
+from trl.trainer import utils as trl_modules
 
-trl = pytest.importorskip("trl")
-
-from trl import GRPOConfig, GRPOTrainer  # noqa: E402
-from trl.generation.vllm_generation import VLLMGeneration  # noqa: E402
-from trl.kernels import ChunkedLogProbFunction  # noqa: E402
-from trl.trainer import grpo_trainer  # noqa: E402
-from trl.trainer import utils as trl_modules  # noqa: E402
-
-from tampo.kernels.lm_head import TemperedCausalLMOutput, add_tempered_lm_head  # noqa: E402
+from tampo.kernels.lm_head import TemperedCausalLMOutput, add_tempered_lm_head
 
 MULTIMODAL = (
     "pixel_values",

@@ -1,9 +1,10 @@
-"""One set of pins: pyproject.toml says it, envs/*.yaml repeat it, what is installed obeys it."""
+"""One set of pins: pyproject.toml says it, envs/* repeat it, what is installed obeys it."""
 
+import re
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import packages_distributions, version
+from importlib.metadata import packages_distributions, requires, version
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,16 @@ def parsed(requirements):
 
 DEPENDENCIES = parsed(PROJECT["dependencies"])
 EXTRAS = {name: parsed(lines) for name, lines in PROJECT["optional-dependencies"].items()}
+
+
+LINES = [
+    line
+    for line in (ROOT / "envs" / "constraints.txt").read_text().splitlines()
+    if not line.startswith("#")
+]
+CONSTRAINTS = [Requirement(line) for line in LINES]
+INSTALLED_EXTRAS = ("test", "lint", "docs")
+"""What `make env` installs besides the dependencies."""
 
 
 def pip_pins(environment):
@@ -92,11 +103,78 @@ def test_the_slurm_plugin_is_tested_in_the_version_that_users_get():
         assert str(EXTRAS["test"][package]) == str(requirement)
 
 
-@pytest.mark.parametrize("package", [*DEPENDENCIES, *EXTRAS["test"]])
-def test_what_is_installed_is_what_is_pinned(package):
-    requirement = (DEPENDENCIES | EXTRAS["test"])[package]
-    # A build of torch for another device carries a local label, 2.13.0+cpu.
-    assert Version(version(package)).public == pinned(requirement)
+def constrained(name):
+    """Return the version that envs/constraints.txt gives a package on this Python and platform."""
+    applying = [
+        c
+        for c in CONSTRAINTS
+        if canonicalize_name(c.name) == name and (c.marker is None or c.marker.evaluate())
+    ]
+    assert len(applying) == 1, f"envs/constraints.txt: {name}: {[str(c) for c in applying]}"
+    return pinned(applying[0])
+
+
+def test_a_constraint_is_a_name_an_exact_version_and_at_most_a_marker():
+    """No address of an index, no hash, and no build for one kind of device."""
+    form = re.compile(r"[a-z0-9_.-]+==[0-9][a-z0-9.]*( ; [\w '=<>!.()]+)?")
+    assert [line for line in LINES if not form.fullmatch(line)] == []
+
+
+@pytest.mark.parametrize("extra", [None, *INSTALLED_EXTRAS])
+def test_constraints_agree_with_pyproject(extra):
+    for package, requirement in (EXTRAS[extra] if extra else DEPENDENCIES).items():
+        if requirement.marker is None or requirement.marker.evaluate():
+            assert constrained(package) == pinned(requirement), "run `make constraints`"
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_constraints_agree_with_the_environments_of_jobs(name):
+    known = {canonicalize_name(c.name) for c in CONSTRAINTS}
+    for package, requirement in pip_pins(ENVIRONMENTS[name]).items():
+        assert package in EXTRAS["gpu"] or package in known
+        if package in known:
+            assert constrained(package) == pinned(requirement)
+
+
+def test_make_env_installs_these_extras_under_the_constraints():
+    makefile = (ROOT / "Makefile").read_text()
+    assert "PINS := envs/constraints.txt\n" in makefile and "--constraint $(PINS)" in makefile
+    assert f"--editable '.[{','.join(INSTALLED_EXTRAS)}]'" in makefile
+    resolved = re.search(r"pip compile pyproject.toml((?: --extra \w+)+)", makefile)
+    assert resolved[1].split()[1::2] == list(INSTALLED_EXTRAS)
+
+
+def required_by(name, extras):
+    """Yield the requirements of an installed package that apply here."""
+    for line in requires(name) or []:
+        requirement = Requirement(line)
+        marker = requirement.marker
+        if marker is None or any(marker.evaluate({"extra": extra}) for extra in extras or [""]):
+            yield requirement
+
+
+def test_everything_that_is_installed_is_pinned():
+    """The closure of what pyproject.toml names, by what each package says that it requires."""
+    seen = {
+        (package, tuple(sorted(requirement.extras)))
+        for part in (DEPENDENCIES, *(EXTRAS[extra] for extra in INSTALLED_EXTRAS))
+        for package, requirement in part.items()
+        if requirement.marker is None or requirement.marker.evaluate()
+    }
+    todo = list(seen)
+    while todo:
+        name, extras = todo.pop()
+        for requirement in required_by(name, extras):
+            package = canonicalize_name(requirement.name)
+            step = (package, tuple(sorted(requirement.extras)))
+            # The CUDA build of torch pins its own parts.
+            if step in seen or package.startswith(("nvidia-", "cuda-")):
+                continue
+            seen.add(step)
+            todo.append(step)
+    assert len(seen) > 100
+    found = {package: Version(version(package)).public for package, _ in seen}
+    assert found == {package: constrained(package) for package, _ in seen}
 
 
 def imports(code, absent):

@@ -1,8 +1,13 @@
-"""What a training run leaves, in a form that two runs are compared in."""
+"""Parts of training runs under test: a reward, and what two equal runs have in common."""
 
 from pathlib import Path
 
 from tampo.files import read_jsonl, sha256_of
+
+
+def length_reward(completions, **_):
+    """Something that differs within groups; what it rewards does not matter."""
+    return [float(len(c[0]["content"]) % 3) for c in completions]
 
 
 def evidence(out: Path) -> dict:

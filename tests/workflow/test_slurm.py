@@ -1,14 +1,12 @@
 """The workflow on a real SLURM: every job through sbatch, whatever happens to it on the way.
 
-Needs `sbatch` and a cluster that answers; a single node will do. Without one the tests are skipped
-and say so. The planning test needs neither.
+Needs a cluster that answers; a single node will do. The planning test needs none.
 """
 
 import itertools
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import threading
@@ -17,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from support.needs import need
 from support.paths import ROOT
 from support.studies import micro_study
 from support.workflow_runs import copy_project, snakemake
@@ -27,12 +26,8 @@ SOON = ["--slurm-init-seconds-before-status-checks", "2", "--jobs", "4"]
 
 @pytest.fixture(scope="session")
 def cluster():
-    """Skip the test unless a SLURM cluster answers."""
-    if shutil.which("sbatch") is None:
-        pytest.skip("no sbatch on PATH")
-    state = subprocess.run(["sinfo", "-h", "-o", "%T"], capture_output=True, text=True)
-    if state.returncode:
-        pytest.skip(f"SLURM does not answer: {state.stderr.strip()}")
+    """A SLURM cluster that answers."""
+    need("slurm")
 
 
 def on_cluster(folder):

@@ -5,10 +5,9 @@ from __future__ import annotations
 import copy
 import os
 
+import peft
 import pytest
 import torch
-
-pytest.importorskip("trl")
 from transformers import (
     AutoModelForCausalLM,
     CohereConfig,
@@ -248,7 +247,6 @@ def test_scaled_and_softcapped_models_match_their_own_logits(config_class, setti
 
 
 def test_under_peft_the_adapters_get_gradients():
-    peft = pytest.importorskip("peft")
     base = model_of()
     wrapped = peft.get_peft_model(
         base, peft.LoraConfig(r=2, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
@@ -268,7 +266,6 @@ def test_under_peft_the_adapters_get_gradients():
 
 
 def test_a_head_that_is_trained_whole_is_used_and_an_adapted_one_refused():
-    peft = pytest.importorskip("peft")
     batch = batch_of()
     whole = peft.get_peft_model(
         model_of(), peft.LoraConfig(r=2, target_modules=["q_proj"], modules_to_save=["lm_head"])

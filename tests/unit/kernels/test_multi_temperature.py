@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trl.kernels import ChunkedLogProbFunction
 
 from tampo.kernels import multi_temperature, multi_temperature_log_prob, torch_tiles
 
@@ -146,7 +147,6 @@ def test_sums_of_low_precision_inputs_are_float32(dtype):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("softcap", [None, 4.0])
 def test_forward_and_backward_equal_trls_head_at_one_temperature(dtype, softcap):
-    trl_kernels = pytest.importorskip("trl.kernels")
     inputs = problem(n=50, vocabulary=400, width=16, dtype=dtype)
     upstream = torch.randn((2, 50), generator=torch.Generator().manual_seed(3))
     results = []
@@ -159,7 +159,7 @@ def test_forward_and_backward_equal_trls_head_at_one_temperature(dtype, softcap)
             pair = out.log_probs, out.entropy
         else:
             outputs = ("log_probs", "entropy")
-            pair = trl_kernels.ChunkedLogProbFunction.apply(
+            pair = ChunkedLogProbFunction.apply(
                 hidden, weight, bias, inputs[3], 0.9, 32768, softcap, 0.8, outputs
             )[:2]
         ((pair[0] * upstream[0]).sum() + (pair[1] * upstream[1]).sum()).backward()

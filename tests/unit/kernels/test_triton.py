@@ -5,22 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from importlib.util import find_spec
 
 import pytest
 import torch
+from support.needs import need
 from support.paths import ROOT
 
 from tampo.kernels import multi_temperature_log_prob
 
-needs_triton = pytest.mark.skipif(
-    find_spec("triton") is None,
-    reason="triton is not installed (the CPU build of torch comes without it)",
-)
 
-
-@needs_triton
 def test_the_kernels_equal_the_torch_path_in_the_interpreter():
+    need("triton")
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     run = subprocess.run(
         [
@@ -83,9 +78,9 @@ for capability, dtype in ((80, "fp16"), (90, "bf16")):
 """
 
 
-@needs_triton
 def test_the_kernels_compile_for_ampere_and_hopper(tmp_path):
     """The interpreter accepts Python that the compiler does not, so both are asked."""
+    need("triton")
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
     # Kernels are found by their source file, and the cache must not hide a failure.
@@ -100,9 +95,9 @@ def test_the_kernels_compile_for_ampere_and_hopper(tmp_path):
     assert len(run.stdout.splitlines()) == 8
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("per_row", [False, True])
 def test_on_a_gpu_the_results_are_those_of_the_cpu(per_row):
+    need("cuda")
     rng = torch.Generator().manual_seed(0)
     hidden = torch.randn((300, 64), generator=rng)
     weight = torch.randn((40_000, 64), generator=rng) / 4

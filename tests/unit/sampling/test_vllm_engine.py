@@ -1,13 +1,11 @@
-"""vLLM's own engine on a micro model: endings, seeds, and the distribution that it samples from.
-
-Runs where vLLM is installed (docs/vllm.md says how, also without a GPU) and is skipped elsewhere.
-"""
+"""vLLM's own engine on a micro model: endings, seeds, and the distribution that it samples from."""
 
 from collections import Counter
 from contextlib import contextmanager
 
 import pytest
 import torch
+from support.needs import need
 from support.studies import WIDE_MODEL, micro_study
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -18,7 +16,7 @@ from tampo.stages.evaluate import eos_token_ids
 from tampo.stages.model import make_model
 from tampo.study.settings import Evaluation, Prompt
 
-pytest.importorskip("vllm", reason="vllm is not installed: its engine is not tried")
+need("vllm")
 pytestmark = pytest.mark.slow
 
 SETTINGS = Evaluation(backend="vllm", temperature=0.8, top_p=0.9, max_tokens=12, precision="fp32")

@@ -1,15 +1,13 @@
-"""The evaluation stage with vLLM's own engine on a micro model: stopped, it goes on to the same bytes.
-
-Runs where vLLM is installed (docs/vllm.md says how, also without a GPU) and is skipped elsewhere.
-"""
+"""The evaluation stage with vLLM's own engine on a micro model: stopped, it goes on to the same bytes."""
 
 import pytest
+from support.needs import need
 from support.studies import WIDE_MODEL, micro_study
 
 from tampo.stages.evaluate import evaluate
 from tampo.stages.model import make_model
 
-pytest.importorskip("vllm", reason="vllm is not installed: its engine is not tried")
+need("vllm")
 pytestmark = pytest.mark.slow
 
 

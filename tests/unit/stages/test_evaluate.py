@@ -9,6 +9,7 @@ from collections import Counter
 from statistics import fmean, stdev
 
 import pytest
+from support.needs import need
 from support.paths import ROOT
 from support.studies import micro_study
 from transformers import AutoTokenizer
@@ -180,6 +181,7 @@ evaluate(study, "base", 1, Path(sys.argv[1]), Path(sys.argv[2]), progress)
 """
 
 
+@pytest.mark.slow
 def test_a_killed_evaluation_ends_with_the_same_bytes(model, finished, tmp_path):
     chunks = 3  # of the 4 of the first benchmark
     code = EVALUATION_STOPPING_AFTER.format(benchmarks=BENCHMARKS)
@@ -309,7 +311,7 @@ def test_a_file_torn_in_its_first_line_begins_anew(tmp_path):
 
 
 def test_vllm_requests_set_every_sampling_field():
-    pytest.importorskip("vllm", reason="vllm is not installed")
+    need("vllm")
     from tampo.sampling.vllm import sampling_params
 
     settings = study().evaluation

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from support.model_package import CONTENT, study_with_model, wheel_house  # noqa: F401
+from support.model_package import study_with_model
 from support.studies import micro_study
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -20,11 +20,7 @@ from tampo.stages.model import make_model
     ],
 )
 def test_a_package_that_is_not_the_pinned_one_is_refused(
-    wheel_house,  # noqa: F811
-    tmp_path,
-    changes,
-    error,
-    message,
+    wheel_house, tmp_path, changes, error, message
 ):
     with pytest.raises(error, match=message):
         make_model(study_with_model(**changes), tmp_path / "model")

@@ -117,6 +117,7 @@ def test_an_interrupted_run_of_other_settings_starts_over(model, trained, tmp_pa
     assert evidence(tmp_path) == evidence(trained)
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_random_moments_ends_the_same(model, trained, tmp_path):
     """SIGKILL, by default three times; TAMPO_KILLS sets another number."""
     study = tmp_path / "study.yaml"

@@ -13,7 +13,7 @@ import zipfile
 
 import pytest
 from support.box_study import BOX, WEIGHTS, box, finished_box, unpacked
-from support.model_package import CONTENT, study_with_model, wheel_house  # noqa: F401
+from support.model_package import CONTENT, study_with_model
 from support.paths import ROOT
 from support.studies import micro_study
 
@@ -132,7 +132,7 @@ def test_the_box_knows_its_commit_and_whether_files_changed(packed, tmp_path):
 
     packed_from = source_revision()
     assert revision() == packed_from
-    path = tmp_path / "box" / "tampo" / "rewards.py"
+    path = tmp_path / "box" / "tampo" / "seeds.py"
     path.write_text(path.read_text() + "\n")
     assert revision() == {"commit": packed_from["commit"], "dirty": True}
 
@@ -165,7 +165,7 @@ def test_a_study_and_a_policy_that_git_does_not_know_travel(tmp_path, monkeypatc
     assert json.loads(content["commit.json"])["dirty"] is True
 
 
-def test_a_model_in_a_package_travels_as_its_wheel(wheel_house, tmp_path):  # noqa: F811
+def test_a_model_in_a_package_travels_as_its_wheel(wheel_house, tmp_path):
     pack(study_with_model(), CI, tmp_path / "out", 60, NOTHING, tmp_path)
     (wheel,) = wheel_house.iterdir()
     assert members(tmp_path / "out")[f"wheels/{wheel.name}"] == wheel.read_bytes()
@@ -203,7 +203,7 @@ def test_wheels_for_another_python_need_a_list_of_what_the_box_has(tmp_path):
         make_wheels(ROOT, "cpu", tmp_path, None, "3.0")
 
 
-def test_packages_of_the_box_are_seen_behind_the_wheels(wheel_house, tmp_path):  # noqa: F811
+def test_packages_of_the_box_are_seen_behind_the_wheels(wheel_house, tmp_path):
     """An environment is made without network and without the system's pip."""
     into = unpacked(tmp_path / "box", wheels="cpu", python=HERE, system_packages=True)
     manifest = json.loads((into / "packed.json").read_text())

@@ -16,6 +16,7 @@ from tampo.files import read_jsonl
 from tampo.stages.model import make_model
 from tampo.stages.train import train
 
+pytestmark = pytest.mark.slow
 STEPS = 4
 
 

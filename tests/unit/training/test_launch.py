@@ -1,16 +1,10 @@
 """One process or several: the command that starts them, and two of them through the workflow."""
 
-import json
 import os
-import shlex
 import sys
 
 import pytest
-import yaml
-from support.studies import micro_study
-from support.workflow_runs import copy_project, snakemake
 
-from tampo.files import read_jsonl
 from tampo.study.resources import TrainResources
 from tampo.study.settings import Training
 from tampo.training.launch import launch, launch_command, launch_environment
@@ -86,20 +80,3 @@ def test_a_batch_that_does_not_divide_is_not_launched(monkeypatch):
     monkeypatch.setattr(os, "execve", lambda *_: pytest.fail("launched"))
     with pytest.raises(ValueError, match="72 completions do not divide over 8 processes"):
         launch(TrainResources(gpus=8), PAPER, ["train"], {})
-
-
-@pytest.mark.slow
-def test_two_processes_train_through_the_workflow(tmp_path):
-    project = copy_project(tmp_path)
-    study = micro_study(resources={"train": {"processes": 2}}).model_dump(
-        mode="json", exclude_unset=True
-    )
-    (project / "workflow" / "studies" / "micro.yaml").write_text(yaml.safe_dump(study))
-    out = "results/micro/train/tampo/seed1"
-    run = snakemake(project, f"{out}/run.json", "--config", "study=micro")
-    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
-    assert json.loads((project / out / "run.json").read_text())["processes"] == 2
-    assert [row["step"] for row in read_jsonl(project / out / "steps.jsonl")] == list(range(6))
-    log = (project / "logs" / "micro" / "train" / "tampo" / "seed1.log").read_text()
-    launched = next(line for line in log.splitlines() if line.startswith("launching "))
-    assert "accelerate.commands.launch" in shlex.split(launched)

@@ -2,11 +2,9 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,6 @@ import yaml
 from support.paths import ROOT
 from support.studies import micro_study
 from support.training_run import evidence
-from support.workflow_runs import copy_project
 
 from tampo.files import read_jsonl
 from tampo.stages.train import train
@@ -73,6 +70,7 @@ def test_the_first_of_several_signals_is_remembered():
         assert request.reason == "SIGUSR1"
 
 
+@pytest.mark.slow
 def test_two_processes_stop_after_the_same_step_though_one_was_asked(model, tmp_path):
     """The signal goes to one of the two workers; the launcher ignores it as the workflow's does."""
     study = micro_study(training={"steps": 40, "checkpoint_every": 40})
@@ -132,30 +130,3 @@ def test_the_exit_code_says_that_the_same_command_goes_on(model, tmp_path, signa
     code = main([*command, "--model", str(model), "--out", str(tmp_path / "out")])
     assert code == EXIT_CODE == 75
     assert capsys.readouterr().err.splitlines()[-1].startswith("error: stopped by SIGTERM after")
-
-
-@pytest.mark.slow
-def test_snakemake_passes_the_signal_on_to_training(tmp_path):
-    """Clusters may give it to the first process of a job only, which is Snakemake."""
-    project = copy_project(tmp_path)
-    study = micro_study(training={"steps": 400, "checkpoint_every": 400})
-    file = project / "workflow" / "studies" / "micro.yaml"
-    file.write_text(yaml.safe_dump(study.model_dump(mode="json", exclude_unset=True)))
-    out = project / "results" / "micro" / "train" / "tampo" / "seed1"
-    target = str((out / "run.json").relative_to(project))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "snakemake", target, "--config", "study=micro"],
-        cwd=project,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    steps = out / "resume" / "log" / "steps.jsonl"
-    while process.poll() is None and not (steps.is_file() and steps.stat().st_size):
-        time.sleep(0.05)
-    process.send_signal(signal.SIGUSR1)
-    _, printed = process.communicate(timeout=300)
-    assert process.returncode not in (0, -signal.SIGUSR1)
-    log = "logs/micro/train/tampo/seed1.log"
-    assert re.search(rf"{log} ends: error: stopped by SIGUSR1 after step \d+ of 400; ", printed)
-    (checkpoint,) = (out / "resume" / "checkpoints").glob("checkpoint-*")
-    assert (checkpoint / "complete.json").is_file()

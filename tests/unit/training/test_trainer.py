@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from datasets import Dataset
-from support.rewards import length_reward
+from support.training_run import length_reward
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import tampo.training.trainer
@@ -232,7 +232,7 @@ def test_a_sampler_at_another_temperature_stops_the_run(model, tmp_path, monkeyp
     def elsewhere(*args, temperatures, **kwargs):
         return original(*args, temperatures=temperatures + 0.1, **kwargs)
 
-    monkeypatch.setattr(tampo.training.trainer.sampling, "generate", elsewhere)
+    monkeypatch.setattr(tampo.training.trainer.sampler, "generate", elsewhere)
     with pytest.raises(SamplerMismatch, match=r"step 0: .*temperature 0.9"):
         make(model, tmp_path, Sequence(0.9)).train()
 

@@ -6,7 +6,6 @@ from the seed of its `SamplingParams`, in the way of our sampler. All else is re
 """
 
 import copy
-import importlib.util
 import json
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -15,8 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from datasets import Dataset
-from support.rewards import length_reward
+from support.needs import need
 from support.studies import WIDE_MODEL, micro_study
+from support.training_run import length_reward
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl.generation import vllm_generation
 from trl.trainer import grpo_trainer
@@ -62,8 +62,7 @@ def sampling_params(request, monkeypatch):
     if request.param == "stand-in":
         monkeypatch.setattr(vllm_generation, "SamplingParams", RecordedParams, raising=False)
         return RecordedParams
-    if importlib.util.find_spec("vllm") is None:
-        pytest.skip("vllm is not installed; its own SamplingParams are not tried")
+    need("vllm")
     from vllm import SamplingParams
 
     monkeypatch.setattr(vllm_generation, "SamplingParams", SamplingParams, raising=False)
@@ -253,7 +252,7 @@ def test_an_engine_at_another_temperature_stops_the_run(model, tmp_path, monkeyp
 @pytest.mark.slow
 def test_vllms_own_engine_follows_temperature_and_weights(tmp_path, monkeypatch):
     """In bf16, the precision that vLLM takes a model of fp32 to when TRL starts it."""
-    pytest.importorskip("vllm", reason="vllm is not installed: its engine is not tried")
+    need("vllm")
     # Without a GPU vLLM packs the weights away, and TRL could not send it those of the next step.
     monkeypatch.setattr("vllm._custom_ops._supports_onednn", False)
     monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
