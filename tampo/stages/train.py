@@ -22,7 +22,8 @@ from tampo.problems.problem_sets import load_problems
 from tampo.records import provenance
 from tampo.study.settings import Training
 from tampo.study.study import UNTRAINED, Study, StudyError
-from tampo.temperature.protocol import TemperaturePolicy, build_policy
+from tampo.temperature.protocol import TemperaturePolicy
+from tampo.temperature.registry import build_policy
 from tampo.training.grpo_settings import grpo_config, lora_config
 from tampo.training.run_log import RunLog
 from tampo.training.stop_at_step_end import StopAtStepEnd

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from tampo.temperature.protocol import Temperature
+from tampo.temperature.protocol import Candidates, Temperature
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.\-]*$")]
 """Lower-case letters, digits, dots and hyphens: it becomes a folder name and a wildcard."""
@@ -93,9 +93,7 @@ class Training(Closed):
     """Longest prompt; a longer one is an error, never cut [O]."""
     max_completion_tokens: Count = 6144
     """Longest completion; "6k tokens" [P]."""
-    candidate_temperatures: list[Temperature] = Field(
-        default=[0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5], min_length=1
-    )
+    candidate_temperatures: Candidates = [0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5]
     """Virtual temperatures under which every trajectory's likelihood is recorded, and TAMPO's
     candidates, ascending [P]."""
     logprob_temperature: Literal["rollout", "one"] = "rollout"
@@ -147,13 +145,6 @@ class Training(Closed):
     cpu_threads: Count = 1
     """CPU threads of one run. Part of the study because it changes the order of sums and thus the
     last bits of results."""
-
-    @field_validator("candidate_temperatures")
-    @classmethod
-    def _ascending(cls, value: list[float]) -> list[float]:
-        if sorted(set(value)) != value:
-            raise ValueError("must be ascending without repeats")
-        return value
 
     @model_validator(mode="after")
     def _batches_divide(self) -> Training:

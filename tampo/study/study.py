@@ -23,7 +23,8 @@ from tampo.study.settings import (
     Training,
 )
 from tampo.study.validation import explain
-from tampo.temperature.protocol import PolicyContext, policy_class
+from tampo.temperature.protocol import PolicyContext
+from tampo.temperature.registry import policy_class
 
 UNTRAINED = "untrained"
 """Policy name of the method that is the base model itself."""

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from tampo.temperature.meta_policy import trajectory_log_likelihoods
 from tampo.temperature.protocol import RolloutFeedback
 
 GAP_TOLERANCE = {"no": 1e-3, "fp16": 2e-2, "bf16": 5e-2}
@@ -80,12 +81,11 @@ class RolloutBatch:
         end-of-sequence token included (paper section 1, step 4).
         """
         weights = mask.double()
-        tokens = weights.sum(dim=1)
-        if bool((tokens == 0).any()):
-            empty = [row for row, count in zip(rows, tokens.tolist(), strict=True) if count == 0]
+        if bool((weights.sum(dim=1) == 0).any()):
+            counts = weights.sum(dim=1).tolist()
+            empty = [row for row, count in zip(rows, counts, strict=True) if count == 0]
             raise ValueError(f"completions without a token have no likelihood: rows {empty}")
-        sums = (candidate_log_probs.double() * weights[..., None]).sum(dim=1)
-        means = (sums / tokens[:, None]).cpu().numpy()
+        means = trajectory_log_likelihoods(candidate_log_probs.double(), weights).cpu().numpy()
         entropies = (entropy.double() * weights).sum(dim=1).tolist()
         entropies_at_one = (entropy_at_one.double() * weights).sum(dim=1).tolist()
         for index, row in enumerate(rows):

@@ -125,7 +125,7 @@ def test_the_listed_studies_are_those_there_are():
 
 
 def test_the_listed_policies_are_those_registered():
-    from tampo.temperature.protocol import REGISTRY
+    from tampo.temperature.registry import REGISTRY
 
     table = DOCUMENTS["docs/studies.md"].partition("## Temperature policies")[2]
     named = set(re.findall(r"`([a-z0-9-]+)`", "".join(re.findall(r"^\|.*", table, re.MULTILINE))))

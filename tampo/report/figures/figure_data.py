@@ -8,7 +8,7 @@ from tampo.claims.claim_inputs import Evidence
 from tampo.claims.roles import roles
 from tampo.stages.aggregate import metric_name
 from tampo.study.study import Study
-from tampo.temperature.protocol import policy_class
+from tampo.temperature.registry import policy_class
 
 PASS_1 = metric_name(1)
 FIXED = "fixed"
