@@ -15,7 +15,8 @@ from tampo.evidence.findings import Mismatch, Verification
 from tampo.evidence.verify import to_stderr, verify
 from tampo.evidence.withheld import problem_texts
 from tampo.stages.aggregate import aggregate
-from tampo.stages.report import References, report
+from tampo.stages.report import report
+from tampo.study.references import References
 from tampo.study.study import StudyError, load_study
 from tampo.tools.plan.measured import against_plan
 

@@ -30,7 +30,8 @@ from tampo.problems.problem_sets import fingerprint, load_problems
 from tampo.records.run_json import EvaluateRun, read_any_run, read_run
 from tampo.records.run_records import has_weights, record_paths, weight_files
 from tampo.stages.aggregate import aggregate
-from tampo.stages.report import References, report
+from tampo.stages.report import report
+from tampo.study.references import References
 from tampo.study.settings import Benchmark
 from tampo.study.study import Study, load_study
 from tampo.tools.plan.measured import against_plan

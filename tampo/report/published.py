@@ -10,18 +10,10 @@ from tampo import layout
 from tampo.layout import METHOD, METRIC
 from tampo.study.departures import SOURCES
 
-PUBLISHED = Path("workflow/published")
-"""Transcribed tables, one folder a study (relative to the repository root)."""
-"""Starts the name of every column and file that holds published numbers."""
 ROW = [METHOD, METRIC]
 LEGEND = "Source of the published numbers: " + "; ".join(
     f"{tag}, {SOURCES[tag]}" for tag in ("P", "S")
 )
-
-
-def published_tables(folder: Path) -> list[Path]:
-    """Return the transcribed tables in a folder, by name; none where there is no folder."""
-    return sorted(folder.glob("*.csv"))
 
 
 def beside(table: pd.DataFrame, path: Path) -> pd.DataFrame:

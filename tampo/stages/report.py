@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -25,39 +24,16 @@ from tampo.report.figures import FIGURES, write_figures
 from tampo.report.latex import to_latex
 from tampo.report.page import Contents, render
 from tampo.report.page.samples import choose_samples
-from tampo.report.published import LEGEND, PUBLISHED, beside, published_tables
+from tampo.report.published import LEGEND, beside
 from tampo.report.tables import readable, score_table, to_csv, to_markdown
 from tampo.statistics.ranking import RULE, Marks, marks
 from tampo.statistics.robust_scores import robust_table
 from tampo.study.departures import SOURCES, departures, rulings
+from tampo.study.references import References
 from tampo.study.study import Study, Table
-
-STUDIES = Path("workflow/studies")
-PAPER = "paper"
-"""Name of the study that describes the published experiment."""
-
 
 AgainstPlan = Callable[[Study, list[RunRecord], pd.DataFrame], tuple[pd.DataFrame, str]]
 """Handed in, because planning is a tool beside the stages (`tampo.tools.plan.measured`)."""
-
-
-@dataclass(frozen=True)
-class References:
-    """What a study is read beside, inside the repository (relative to its root)."""
-
-    published: Path = PUBLISHED
-    """Transcribed tables, one folder a study."""
-    studies: Path = STUDIES
-    """Study files; `paper.yaml` is the published experiment."""
-
-    def tables_of(self, study: Study) -> Path:
-        """Return the folder of the tables that the study sets out to reproduce."""
-        return self.published / study.name
-
-    def experiment_of(self, study: Study) -> Path:
-        """Return the study file that the study's settings are compared with."""
-        reproduces = bool(published_tables(self.tables_of(study)))
-        return self.studies / f"{study.name if reproduces else PAPER}.yaml"
 
 
 def report(
@@ -93,7 +69,7 @@ def report(
     with _listed(study, results, out) as made_from:
         write_atomically(out / layout.STUDY_COPY, stored_study(study))
         tables = [_table(study, table, inputs, references, out) for table in study.tables]
-        for path in published_tables(references.tables_of(study)):
+        for path in references.tables_of(study):
             write_atomically(
                 out / f"{layout.PUBLISHED_PREFIX}{path.name}", path.read_text(encoding="utf-8")
             )
@@ -169,7 +145,7 @@ def _table(
         study.statistics,
     )
     marked = marks(numbers, inputs.problem_scores, study.statistics)
-    text = beside(readable(numbers), references.tables_of(study) / layout.table_file(table.name))
+    text = beside(readable(numbers), references.folder_of(study) / layout.table_file(table.name))
     notes = [_interval_note(study), RULE]
     if any(name.startswith(layout.PUBLISHED_PREFIX) for name in text.columns):
         notes.append(f"{LEGEND}. Published numbers are not computed with.")

@@ -15,15 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from tampo import layout
+from tampo.study.references import STUDIES, References
 from tampo.study.study import UNTRAINED, Study, StudyError, load_study
 
 CONFIG_KEYS = ("study", "data_dir")
 """What `--config` may set."""
 DEFAULT_STUDY = "tiny"
-STUDIES = Path("workflow", "studies")
-PUBLISHED = Path("workflow", "published")
-PAPER = "paper"
-"""The study that others are compared with where nothing was published of them."""
 
 
 def any_of(names: Iterable[object]) -> str:
@@ -94,12 +91,12 @@ class Jobs:
     @property
     def published(self) -> list[str]:
         """Names of the tables that were transcribed for this study."""
-        return sorted(path.stem for path in (PUBLISHED / self.study.name).glob("*.csv"))
+        return [path.stem for path in References().tables_of(self.study)]
 
     @property
     def experiment(self) -> Path:
         """File of the study that this one is compared with."""
-        return self.file if self.published else STUDIES / f"{PAPER}.yaml"
+        return References().experiment_of(self.study)
 
     # What a run needs ----------------------------------------------------------------------------
 
