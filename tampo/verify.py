@@ -23,6 +23,7 @@ from typing import Any
 from tampo.aggregate import aggregate, run_folder
 from tampo.archive import is_archive, restored
 from tampo.artefacts import sha256_of
+from tampo.grading import UNDECIDED
 from tampo.problems import fingerprint, load_problems
 from tampo.report import AGGREGATE, CHECKSUMS, STUDY, References, report
 from tampo.run_records import has_weights, record_paths, weight_files
@@ -226,8 +227,8 @@ def _check_row(
         for key in ("extracted", "outcome"):
             if before[key] != now[key]:
                 what = f"response {sample}: {key} {before[key]!r}, graded again {now[key]!r}"
-                timed_out = key == "outcome" and "timeout" in (before[key], now[key])
-                group = found.undecided if timed_out else found.mismatches
+                undecided = key == "outcome" and {before[key], now[key]} & set(UNDECIDED)
+                group = found.undecided if undecided else found.mismatches
                 group.append(Mismatch(path, number, what))
 
 

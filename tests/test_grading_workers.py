@@ -8,16 +8,30 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tampo.grading import grade, grade_many
-from tampo.grading.pool import Worker, WorkerLost, WorkerPool, WorkerStartError
+from tampo.grading.pool import (
+    ForkServer,
+    TimeLimit,
+    WorkerLost,
+    WorkerPool,
+    WorkerStartError,
+    available_workers,
+)
 
 SYMBOLIC = {"id": "s", "answer": [r"\sqrt{51}+x"]}
 NUMERIC = {"id": "n", "answer": ["7"]}
-REQUEST = {"golds": ["x^2"], "multiple": False, "unit": None, "tolerance": None, "cpu_seconds": 5}
+ENDLESS = r"\prod_{k=1}^{10^{8}} (x+k)"
+
+
+def request(answer: str) -> dict:
+    rule = {"multiple": False, "unit": None, "tolerance": None}
+    return {"answer": answer, "golds": ["x^2"], "cpu_seconds": 5, **rule}
 
 
 def boxed(answer: str) -> str:
@@ -99,67 +113,157 @@ def test_one_hostile_answer_leaves_the_rest_of_a_batch_alone() -> None:
 
 def test_a_worker_that_dies_is_replaced() -> None:
     with WorkerPool() as pool:
-        assert pool.ask({"answer": "x*x", **REQUEST}, 60) == {"outcome": "correct"}
+        assert pool.ask(request("x*x"), 60) == {"outcome": "correct"}
         (worker,) = pool._live
-        worker.process.kill()
-        worker.process.wait()
-        assert pool.ask({"answer": "2x", **REQUEST}, 60) == {"outcome": "wrong"}
+        os.kill(worker.pid, signal.SIGKILL)
+        wait_until(worker.ends)
+        assert pool.ask(request("2x"), 60) == {"outcome": "wrong"}
         assert len(pool._live) == 1 and worker not in pool._live
+
+
+def test_a_fork_server_that_dies_is_replaced() -> None:
+    with WorkerPool() as pool:
+        assert pool.ask(request("x*x"), 60) == {"outcome": "correct"}
+        (worker,) = pool._live
+        pool._server.process.kill()
+        wait_until(worker.ends)  # a worker does not outlive its server
+        assert pool.ask(request("2x"), 60) == {"outcome": "wrong"}
+
+
+def test_a_killed_worker_is_replaced_within_milliseconds() -> None:
+    with WorkerPool() as pool:
+        pool.ask(request("x*x"), 60)
+        seconds = []
+        for count in range(5):
+            (worker,) = pool._live
+            worker.kill()
+            started = time.monotonic()
+            pool.ask(request(f"{count}x"), 60)
+            seconds.append(time.monotonic() - started)
+    assert min(seconds) < 0.25, seconds  # a fresh interpreter with sympy takes longer
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
 def test_what_stops_a_job_does_not_cost_an_answer_its_grade(number: int, monkeypatch) -> None:
     """Snakemake and clusters signal all processes of a job, one that still starts included."""
-    started = []
+    signalled = []
 
-    def and_signal(worker: Worker, wall_seconds: float) -> dict:
-        if worker not in started:
-            started.append(worker)
+    def and_signal(server: ForkServer, seconds: float) -> dict:
+        if not signalled:
+            signalled.append(server)
             time.sleep(0.2)
-            os.kill(worker.process.pid, number)
-        return receive(worker, wall_seconds)
+            os.kill(server.process.pid, number)
+        return hear(server, seconds)
 
-    receive = Worker._receive
-    monkeypatch.setattr(Worker, "_receive", and_signal)
+    hear = ForkServer._hear
+    monkeypatch.setattr(ForkServer, "_hear", and_signal)
     with WorkerPool() as pool:
-        assert pool.ask({"answer": "x*x", **REQUEST}, 60) == {"outcome": "correct"}
-        os.kill(started[0].process.pid, number)
-        assert pool.ask({"answer": "2x", **REQUEST}, 60) == {"outcome": "wrong"}
-        assert pool._live == set(started)
+        assert pool.ask(request("x*x"), 60) == {"outcome": "correct"}
+        (worker,) = pool._live
+        for process in (pool._server.process.pid, worker.pid):
+            os.kill(process, number)
+        assert pool.ask(request("2x"), 60) == {"outcome": "wrong"}
+        assert pool._live == {worker} and signalled == [pool._server]
 
 
 def test_a_worker_that_hangs_without_working_meets_the_wall_limit() -> None:
-    worker = Worker()
-    os.kill(worker.process.pid, signal.SIGSTOP)
-    with pytest.raises(WorkerLost, match="no reply within"):
-        worker.ask({"answer": "x*x", **REQUEST}, wall_seconds=0.2)
-    assert worker.process.poll() is not None
+    with WorkerPool() as pool:
+        pool.ask(request("x*x"), 60)
+        (worker,) = pool._live
+        os.kill(worker.pid, signal.SIGSTOP)
+        with pytest.raises(TimeLimit, match="no reply within"):
+            pool.ask(request("2x"), wall_seconds=0.2)
+        assert worker.kill() == -signal.SIGKILL and not pool._live
+
+
+def test_used_up_processor_time_is_told_from_a_death() -> None:
+    with WorkerPool() as pool:
+        with pytest.raises(TimeLimit, match="processor time"):
+            pool.ask(request(ENDLESS) | {"cpu_seconds": 0.2}, 60)
+        slayer = threading.Timer(1.0, lambda: [os.kill(w.pid, signal.SIGKILL) for w in pool._live])
+        slayer.start()
+        with pytest.raises(WorkerLost, match="status -9") as caught:
+            pool.ask(request(ENDLESS) | {"cpu_seconds": 50}, 60)
+        assert caught.value.outcome == "error"
+
+
+def test_too_much_memory_is_an_error_of_its_own(monkeypatch) -> None:
+    monkeypatch.setattr("tampo.grading.pool.MEMORY_BYTES", 2**20)
+    with WorkerPool() as pool, pytest.raises(WorkerLost, match="bytes of memory") as caught:
+        pool.ask(request(ENDLESS) | {"cpu_seconds": 50}, 60)
+    assert caught.value.outcome == "error"
+
+
+def test_a_request_is_answered_once_also_when_it_took_too_long() -> None:
+    with WorkerPool() as pool:
+        for _ in range(2):
+            with pytest.raises(TimeLimit):
+                pool.ask(request(ENDLESS) | {"cpu_seconds": 0.2}, 60)
+            pool.ask(request("x*x"), 60)
+        assert len(pool._replies) == 2
+        pool.close()
+        assert pool.ask(request("x*x"), 60) == {"outcome": "correct"}
+        assert not pool._live
 
 
 def test_a_closed_pool_leaves_no_process_and_can_start_again() -> None:
     pool = WorkerPool()
-    pool.ask({"answer": "x*x", **REQUEST}, 60)
-    (worker,) = pool._live
+    pool.ask(request("x*x"), 60)
+    (worker,), server = pool._live, pool._server
     pool.close()
-    assert worker.process.poll() is not None and not pool._live
-    assert pool.ask({"answer": "x*x", **REQUEST}, 60) == {"outcome": "correct"}
+    assert server.process.poll() is not None and not pool._live
+    wait_until(lambda: not _runs(worker.pid))
+    assert pool.ask(request("2x"), 60) == {"outcome": "wrong"}
     pool.close()
+
+
+def test_as_many_workers_as_requests_at_once_and_no_more() -> None:
+    with WorkerPool(2) as pool, ThreadPoolExecutor(6) as threads:
+        replies = threads.map(lambda n: pool.ask(request(f"{n}x"), 60), range(12))
+        assert [reply["outcome"] for reply in replies] == ["wrong"] * 12
+        assert len(pool._live) == 2
+
+
+def test_cores_are_shared_among_the_processes_of_a_run(monkeypatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)), raising=False)
+    found = []
+    for ranks in ("", "2", "4", "16"):
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", ranks)
+        found.append(available_workers())
+    assert found == [6, 3, 1, 1]
 
 
 @pytest.mark.parametrize("ending", ["pass", "import os; os.kill(os.getpid(), 9)"])
-def test_workers_end_with_the_process_that_started_them(ending: str) -> None:
+@pytest.mark.parametrize("state", ["idle", "busy", "busy and forked"])
+def test_workers_end_with_the_process_that_started_them(state: str, ending: str) -> None:
+    """Busy: in a native loop, which lets no Python of the worker run. Forked: a child of the parent
+    lives on and holds the parent's sockets open."""
     script = (
+        "import os, threading, time\n"
         "from tampo.grading import grade, grader\n"
         "record = {'id': 't', 'answer': ['x^2']}\n"
         "assert grade('\\\\boxed{x*x}', record).outcome == 'correct'\n"
-        "print([w.process.pid for w in grader._shared_pool._live][0], flush=True)\n" + ending
+        "pool = grader._shared_pool\n"
+        "print([w.pid for w in pool._live][0], pool._server.process.pid, flush=True)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=120)
-    worker = int(done.stdout)
-    deadline = time.monotonic() + 20
-    while _runs(worker) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not _runs(worker)
+    if state != "idle":
+        script += (
+            f"ask = lambda: grade('\\\\boxed{{{ENDLESS}}}', record, timeout_seconds=100)\n"
+            "threading.Thread(target=ask, daemon=True).start()\n"
+            "time.sleep(1)\n"
+        )
+    if state == "busy and forked":
+        script += (
+            "os.register_at_fork(after_in_child=lambda: None)\n"
+            "if os.fork() == 0:\n"
+            "    [os.close(fd) for fd in (1, 2)]\n"
+            "    time.sleep(30)\n"
+            "    os._exit(0)\n"
+        )
+    done = subprocess.run([sys.executable, "-c", script + ending], capture_output=True, timeout=120)
+    processes = [int(pid) for pid in done.stdout.split()]
+    assert len(processes) == 2, done.stderr
+    wait_until(lambda: not any(map(_runs, processes)))
 
 
 def test_a_forked_child_starts_its_own_worker() -> None:
@@ -185,7 +289,7 @@ def test_a_worker_that_cannot_start_says_why(monkeypatch, tmp_path) -> None:
     (tmp_path / "math_verify.py").write_text("raise ImportError('no math-verify here')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(WorkerStartError, match="no math-verify here"):
-        WorkerPool().ask({"answer": "x*x", **REQUEST}, 60)
+        WorkerPool().ask(request("x*x"), 60)
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan")])
@@ -194,6 +298,13 @@ def test_a_limit_must_be_positive(seconds: float) -> None:
         grade(boxed("7"), NUMERIC, timeout_seconds=seconds)
     with pytest.raises(ValueError, match="workers is 0"):
         grade_many([], workers=0)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def _runs(pid: int) -> bool:

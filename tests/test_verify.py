@@ -168,9 +168,10 @@ def test_other_problems_are_found(results):
     assert any(what.startswith("sums: problems 000000000000…") for _, _, what in found)
 
 
-def test_a_timeout_proves_nothing_and_is_named(results):
+@pytest.mark.parametrize("outcome", ["timeout", "error"])
+def test_what_was_not_decided_proves_nothing_and_is_named(results, outcome):
     path = results / "evaluate" / "base" / "seed1" / "sums.jsonl"
-    edit_line(path, 2, lambda row: row["responses"][0].update(outcome="timeout"))
+    edit_line(path, 2, lambda row: row["responses"][0].update(outcome=outcome))
     found = verify(results, progress=quiet)
     assert [(m.path, m.line) for m in found.undecided] == [(path, 2)]
     assert "undecided: " in found.text()

@@ -7,17 +7,18 @@ Light to import: math-verify and sympy are imported by the worker process only.
     numerals.py     numbers, read exactly; tolerance, percent and base rulings
     comparison.py   lists, tuples, intervals, matrices, taken apart down to single expressions
     equivalence.py  single expressions, by math-verify (worker only)
-    worker.py, pool.py   the worker process and its limits
+    worker.py, pool.py   the worker processes and their limits
     grader.py       the order in which all this is asked
 """
 
 from tampo.grading.boxed import last_boxed
-from tampo.grading.grader import OUTCOMES, TIMEOUT_SECONDS, Grade, grade, grade_many
+from tampo.grading.grader import OUTCOMES, TIMEOUT_SECONDS, UNDECIDED, Grade, grade, grade_many
 from tampo.grading.pool import WorkerStartError
 
 __all__ = [
     "OUTCOMES",
     "TIMEOUT_SECONDS",
+    "UNDECIDED",
     "Grade",
     "WorkerStartError",
     "grade",

@@ -16,15 +16,21 @@ from dataclasses import dataclass
 
 from tampo.grading.boxed import last_boxed
 from tampo.grading.comparison import Rule, Undecided, answers_agree, undecided
-from tampo.grading.pool import WorkerLost, WorkerPool
+from tampo.grading.pool import WorkerLost, WorkerPool, available_workers
 
-OUTCOMES = ("correct", "wrong", "unparseable", "timeout", "truncated")
+OUTCOMES = ("correct", "wrong", "unparseable", "timeout", "error", "truncated")
 """Every outcome a graded response can have. "truncated" is set by evaluation alone, for a response
 that hit the length limit without a box."""
 
-TIMEOUT_SECONDS = 10.0
-"""Processor time for the mathematics of one answer; the slowest pair seen of real answers took
-about half of it."""
+UNDECIDED = ("timeout", "error")
+"""The outcomes that say nothing about the answer: another machine might get further."""
+
+TIMEOUT_SECONDS = 2.0
+"""Processor time for the mathematics of one answer."""
+
+WALL_TO_PROCESSOR = 3
+"""Wall time allowed, as a multiple of processor time: a machine that is busy with other work must not
+change outcomes, and a process that neither works nor answers must not be waited for."""
 
 LONGEST_ANSWER = 2000
 """Characters; the longest gold of the five benchmarks has fewer than 300."""
@@ -38,8 +44,9 @@ class Grade:
     """What became of one response.
 
     outcome: one of OUTCOMES; `grade` gives "correct", "wrong", "unparseable" (nothing boxed,
-        or a box that is empty, oversized or not readable as mathematics) or "timeout" (the
-        worker overran its limit or died: neither right nor wrong).
+        or a box that is empty, oversized or not readable as mathematics), "timeout" (the
+        comparison overran its limit of time) or "error" (it raised an exception, or its process
+        died or took too much memory). The last two are neither right nor wrong.
     extracted: the boxed answer as written, None if the response boxes nothing.
     """
 
@@ -67,22 +74,36 @@ def grade(response: str, record: dict, *, timeout_seconds: float = TIMEOUT_SECON
 def grade_many(
     pairs: Iterable[tuple[str, dict]],
     *,
-    workers: int = 1,
+    workers: int | None = None,
     timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> list[Grade]:
     """Grade (response, record) pairs, in order, with up to `workers` worker processes.
 
-    One worker is the one `grade` uses and stays for later calls; more are ended when
-    the call returns. Raises what `grade` raises.
+    They are those that `grade` uses and stay for later calls; None means as many as
+    `available_workers` gives. Raises what `grade` raises.
     """
-    pairs = list(pairs)
-    if workers == 1:
-        return [grade(*pair, timeout_seconds=timeout_seconds) for pair in pairs]
-    with WorkerPool(workers) as pool, ThreadPoolExecutor(workers) as threads:
-        return list(threads.map(lambda pair: _grade(*pair, timeout_seconds, pool), pairs))
+    workers = available_workers() if workers is None else workers
+    if workers < 1:
+        raise ValueError(f"workers is {workers}, allowed: 1 or more")
+    _shared_pool.allow(workers)
+    # Notation first, and in this thread: only what waits for another process gains from threads.
+    read = [_read(*pair, timeout_seconds) for pair in pairs]
+    open_questions = [question for question in read if not isinstance(question, Grade)]
+    if workers == 1 or len(open_questions) < 2:
+        answered = iter([_ask(*question, _shared_pool) for question in open_questions])
+    else:
+        with ThreadPoolExecutor(min(workers, len(open_questions))) as threads:
+            answered = threads.map(lambda question: _ask(*question, _shared_pool), open_questions)
+    return [known if isinstance(known, Grade) else next(answered) for known in read]
 
 
 def _grade(response: str, record: dict, timeout_seconds: float, pool: WorkerPool) -> Grade:
+    known = _read(response, record, timeout_seconds)
+    return known if isinstance(known, Grade) else _ask(*known, pool)
+
+
+def _read(response: str, record: dict, timeout_seconds: float) -> Grade | tuple[str, dict]:
+    """Return the grade if notation tells, else the extracted answer and the worker's request."""
     if not timeout_seconds > 0:
         raise ValueError(f"timeout_seconds is {timeout_seconds}, allowed: above 0")
     golds = _golds(record)
@@ -96,21 +117,29 @@ def _grade(response: str, record: dict, timeout_seconds: float, pool: WorkerPool
     rule = Rule.of(record)
     if len(extracted) > LONGEST_ANSWER or _nesting(extracted) > DEEPEST_NESTING:
         return Grade("unparseable", extracted)
-    outcome = _by_notation(extracted, golds, rule)
-    if outcome is None:
-        request = {
-            "answer": extracted,
-            "golds": golds,
-            "multiple": rule.multiple,
-            "unit": rule.unit,
-            "tolerance": None if rule.tolerance is None else str(rule.tolerance),
-            "cpu_seconds": timeout_seconds,
-        }
-        try:
-            outcome = pool.ask(request, wall_seconds=4 * timeout_seconds + 10)["outcome"]
-        except WorkerLost:
-            outcome = "timeout"
-    return Grade(outcome, extracted)
+    try:
+        outcome = _by_notation(extracted, golds, rule)
+    except Exception:
+        outcome = "error"
+    if outcome is not None:
+        return Grade(outcome, extracted)
+    request = {
+        "answer": extracted,
+        "golds": golds,
+        "multiple": rule.multiple,
+        "unit": rule.unit,
+        "tolerance": None if rule.tolerance is None else str(rule.tolerance),
+        "cpu_seconds": timeout_seconds,
+    }
+    return extracted, request
+
+
+def _ask(extracted: str, request: dict, pool: WorkerPool) -> Grade:
+    try:
+        reply = pool.ask(request, wall_seconds=WALL_TO_PROCESSOR * request["cpu_seconds"])
+    except WorkerLost as lost:
+        return Grade(lost.outcome, extracted)
+    return Grade(reply["outcome"], extracted)
 
 
 def _golds(record: dict) -> list[str]:
