@@ -1,0 +1,295 @@
+"""Units behind a value: a closed vocabulary, in the names of the library `pint`.
+
+Reading a unit needs no library. Whether two different units convert is asked of pint, in the
+worker only (`tampo.grading.equivalence`).
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import NamedTuple
+
+from tampo.grading.tokens import Token
+from tampo.grading.words import MEANINGFUL, PERCENT, singular
+
+
+class Unit(NamedTuple):
+    """A product of powers of units, sorted by name, and how it was written."""
+
+    parts: tuple[tuple[str, Fraction], ...]
+    written: str
+
+
+# pint's name -> how answers spell it. Plural forms by "s" are added.
+_WORDS = {
+    "meter": "metre meter", "kilometer": "kilometer kilometre", "centimeter": "centimeter centimetre",
+    "millimeter": "millimeter millimetre", "micrometer": "micrometer micron", "nanometer": "nanometer nanometre",
+    "decimeter": "decimeter decimetre", "inch": "inch inches", "foot": "foot feet", "yard": "yard",
+    "mile": "mile", "nautical_mile": "nmi", "light_year": "lightyear", "parsec": "parsec", "angstrom": "angstrom",
+    "astronomical_unit": "AU", "second": "second sec", "minute": "minute min", "hour": "hour hr", "day": "day",
+    "week": "week", "month": "month", "year": "year yr", "decade": "decade", "century": "century centuries",
+    "millisecond": "millisecond", "microsecond": "microsecond", "nanosecond": "nanosecond", "gram": "gram gramme",
+    "kilogram": "kilogram kilo", "milligram": "milligram", "microgram": "microgram", "metric_ton": "tonne",
+    "ton": "ton", "pound": "pound lb", "ounce": "ounce oz", "stone": "stone", "liter": "liter litre",
+    "milliliter": "milliliter millilitre", "centiliter": "centiliter", "gallon": "gallon gal", "quart": "quart qt",
+    "pint": "pint pt", "cup": "cup", "tablespoon": "tablespoon tbsp", "teaspoon": "teaspoon tsp",
+    "fluid_ounce": "floz", "acre": "acre", "hectare": "hectare", "newton": "newton", "joule": "joule",
+    "watt": "watt", "kilowatt": "kilowatt", "megawatt": "megawatt", "volt": "volt", "ampere": "ampere amp", "ohm": "ohm",
+    "coulomb": "coulomb", "farad": "farad", "henry": "henry henries", "tesla": "tesla", "weber": "weber",
+    "pascal": "pascal", "kilopascal": "kilopascal", "bar": "bar", "atmosphere": "atmosphere atm", "hertz": "hertz",
+    "kilohertz": "kilohertz", "megahertz": "megahertz", "gigahertz": "gigahertz", "kelvin": "kelvin", "mole": "mole", "candela": "candela", "lumen": "lumen",
+    "lux": "lux", "electron_volt": "electronvolt", "calorie": "calorie cal", "kilocalorie": "kilocalorie kcal",
+    "erg": "erg", "dyne": "dyne", "gauss": "gauss", "degree": "degree deg", "radian": "radian rad",
+    "steradian": "steradian", "arcminute": "arcmin arcminute", "arcsecond": "arcsec arcsecond", "bit": "bit",
+    "byte": "byte", "kilobyte": "kilobyte", "megabyte": "megabyte", "gigabyte": "gigabyte", "knot": "knot",
+    "horsepower": "horsepower", "revolution": "revolution rev", "degree_Celsius": "celsius", "degree_Fahrenheit": "fahrenheit",
+    "mile/hour": "mph", "kilometer/hour": "kmh kph", "revolution/minute": "rpm", "becquerel": "becquerel",
+    "poise": "poise", "barn": "barn", "debye": "debye", "dalton": "dalton amu",
+}  # fmt: skip
+_SYMBOLS = {
+    "m": "meter", "km": "kilometer", "cm": "centimeter", "mm": "millimeter", "nm": "nanometer", "dm": "decimeter",
+    "pm": "picometer", "ft": "foot", "yd": "yard", "mi": "mile", "in": "inch", "s": "second", "ms": "millisecond",
+    "ns": "nanosecond", "h": "hour", "hrs": "hour", "mins": "minute", "secs": "second", "yrs": "year", "lbs": "pound",
+    "g": "gram", "kg": "kilogram", "mg": "milligram", "L": "liter", "l": "liter", "mL": "milliliter", "ml": "milliliter",
+    "cc": "milliliter", "ha": "hectare", "N": "newton", "kN": "kilonewton", "J": "joule", "kJ": "kilojoule", "MJ": "megajoule",
+    "W": "watt", "kW": "kilowatt", "MW": "megawatt", "GW": "gigawatt", "mW": "milliwatt", "kWh": "kilowatt_hour", "Wh": "watt_hour",
+    "V": "volt", "kV": "kilovolt", "mV": "millivolt", "A": "ampere", "mA": "milliampere", "C": "coulomb", "F": "farad",
+    "H": "henry", "T": "tesla", "Pa": "pascal", "kPa": "kilopascal", "MPa": "megapascal", "GPa": "gigapascal",
+    "Hz": "hertz", "kHz": "kilohertz", "MHz": "megahertz", "GHz": "gigahertz", "K": "kelvin", "mol": "mole", "eV": "electron_volt",
+    "keV": "kiloelectron_volt", "MeV": "megaelectron_volt", "GeV": "gigaelectron_volt", "Wb": "weber", "lm": "lumen",
+    "kB": "kilobyte", "MB": "megabyte", "GB": "gigabyte", "sr": "steradian", "ly": "light_year", "pc": "parsec",
+    "kpc": "kiloparsec", "Mpc": "megaparsec", "dyn": "dyne", "cd": "candela", "dB": "decibel", "Bq": "becquerel", "u": "dalton",
+}  # fmt: skip
+_COMMANDS = {
+    "Omega": "ohm", "ohm": "ohm", "AA": "angstrom", "angstrom": "angstrom", "mu": "micro", "metre": "meter",
+    "meter": "meter", "second": "second", "kilogram": "kilogram", "gram": "gram", "newton": "newton", "joule": "joule",
+    "watt": "watt", "volt": "volt", "ampere": "ampere", "kelvin": "kelvin", "hertz": "hertz", "pascal": "pascal",
+    "mole": "mole", "litre": "liter", "liter": "liter", "degree": "degree", "hour": "hour", "minute": "minute",
+    "day": "day", "coulomb": "coulomb", "tesla": "tesla", "farad": "farad", "henry": "henry", "electronvolt": "electron_volt",
+}  # fmt: skip
+_PREFIXES = {"kilo", "mega", "giga", "milli", "micro", "nano", "centi", "deci", "pico", "tera"}
+_CURRENCIES = (
+    "dollar dollars usd cent cents euro euros eur yuan rmb cny rupee rupees inr rs yen jpy gbp pence penny "
+    "pennies peso pesos ruble rubles rubel won franc francs krona buck bucks nickel nickels dime dimes 元 руб рублей "
+    "рубля рубль 块 円 원 角 € £ ¥ ₹ ₽ ₩ ¢"
+).split()
+_COUNTED = (
+    "unit student person people child boy girl man men woman women adult player member team point apple orange "
+    "egg book page word letter digit number coin ball marble card ticket dog cat cow horse chicken animal bird "
+    "fish tree flower car bus train item object piece slice cookie cake pizza candy sandwich box bag bottle "
+    "can way path solution triangle square circle rectangle polygon side face edge vertex vertice vertices diagonal "
+    "line segment arrangement combination permutation outcome subset set pair integer factor divisor "
+    "multiple term zero root value step move game match round turn lap trip question problem class school room "
+    "house worker employee friend guest toy pencil pen crayon sticker stamp shirt sock shoe hat rose flower plant "
+    "seat table chair row column block cube tile brick stair floor gift customer passenger visitor vote voter "
+    "hen goat sheep pig rabbit bee ant spider fan song movie show photo post message call paper sheet "
+    "package pack packet carton crate jar glass cup bowl plate lemon banana pear peach grape cherry berry "
+    "strawberry tomato potato onion carrot bean seed nut peanut crab turtle duck frog bike bicycle wheel truck "
+    "boat ship plane flight gate city town country state street lot section region color colour 个 人 次 本 种 岁 "
+    "千米 米 厘米 平方厘米 立方厘米 千克 克 分钟 小时 天 度 шт человек см км"
+).split()
+_LETTERS_ALONE = frozenset("m s g L N J W V K h A".split())
+
+
+def _vocabulary() -> dict[str, str]:
+    known = {}
+    for name, spellings in _WORDS.items():
+        for spelling in spellings.split():
+            known[spelling.casefold()] = name
+            known.setdefault(spelling.casefold() + "s", name)
+    known |= {word: f"currency {word}" for word in _CURRENCIES}
+    known |= {word: f"counted {word}" for word in _COUNTED}
+    known |= {f"{word}s": f"counted {word}" for word in _COUNTED}
+    known |= {f"{word[:-1]}ies": f"counted {word}" for word in _COUNTED if word.endswith("y")}
+    known |= {f"{word}es": f"counted {word}" for word in _COUNTED if word.endswith(("x", "s", "ch", "sh"))}
+    for alias, name in {
+        "dollar": "dollar dollars usd buck bucks", "cent": "cent cents ¢ penny pennies", "euro": "euro euros eur €",
+        "pound sterling": "gbp £", "yuan": "yuan rmb cny 元 块", "rupee": "rupee rupees inr rs ₹", "yen": "yen jpy ¥ 円",
+        "ruble": "ruble rubles руб рублей рубля рубль ₽", "won": "won ₩ 원",
+    }.items():  # fmt: skip
+        known |= {word: f"currency {alias}" for word in name.split()}
+    return known
+
+
+_KNOWN = _vocabulary()
+
+
+def match(tokens: list[Token], start: int, *, loose: bool, nouns: frozenset[str] = frozenset()) -> tuple[Unit, int] | None:
+    """Return the unit that begins at `start` and where it ends, or None.
+
+    `loose` takes plain letters for symbols (`9.8 m/s^2`, `2\\pi cm`), as behind a number; else only
+    upright text and whole words count. `nouns` are the words that the problem asks for.
+    """
+    return _Matcher(tokens, loose, nouns).read(start)
+
+
+class _Matcher:
+    def __init__(self, tokens: list[Token], loose: bool, nouns: frozenset[str]) -> None:
+        self.tokens, self.loose, self.nouns = tokens, loose, nouns
+
+    def read(self, start: int) -> tuple[Unit, int] | None:
+        parts: dict[str, Fraction] = {}
+        end = self._product(start, 1, parts)
+        if end is None or end == start:
+            return None
+        compound = end > start + 1
+        first = self.tokens[start]
+        if first.kind == "let" and not first.roman:
+            if not self.loose or first.text not in _LETTERS_ALONE:
+                return None
+            if not compound and not first.space:
+                return None
+        written = "".join((" " if t.space and i else "") + ("\\" if t.kind == "cmd" else "") + t.text for i, t in enumerate(self.tokens[start:end]))
+        kept = tuple(sorted((name, power) for name, power in parts.items() if power))
+        return Unit(kept, written), end
+
+    def _product(self, position: int, sign: int, parts: dict[str, Fraction]) -> int | None:
+        """Read factors; None if none stands here."""
+        factor = self._factor(position, sign, parts)
+        if factor is None:
+            return None
+        position = factor
+        while position < len(self.tokens):
+            token = self.tokens[position]
+            divides = token.text == "/" or token.kind == "word" and token.text.casefold() in ("per", "каждый")
+            if divides:
+                after = position + 1
+                if self._at(after).text.casefold() in ("a", "an", "each"):
+                    after += 1
+                factor = self._factor(after, -sign, parts)
+                if factor is None:
+                    return position if token.text != "/" and False else None
+                position = factor
+                continue
+            if token.text in ("cdot", "times", "*", "-", "."):
+                factor = self._factor(position + 1, sign, parts) if token.text != "." else None
+                if factor is None:
+                    return position + 1 if token.text == "." and position + 1 == len(self.tokens) else position
+                position = factor
+                continue
+            factor = self._factor(position, sign, parts)
+            if factor is None:
+                break
+            position = factor
+        return position
+
+    def _factor(self, position: int, sign: int, parts: dict[str, Fraction]) -> int | None:
+        token = self._at(position)
+        if token.kind == "cmd" and token.text == "frac":
+            return self._fraction(position, sign, parts)
+        if token.text in ("(", "{") and token.kind == "op":
+            end = self._product(position + 1, sign, parts)
+            closing = {"(": ")", "{": "}"}[token.text]
+            return end + 1 if end is not None and self._at(end).text == closing else None
+        if token.text == "^" and (degree := self._temperature(position)):
+            parts[degree[0]] = parts.get(degree[0], Fraction(0)) + sign
+            return degree[1]
+        power = Fraction(sign)
+        lowered = token.text.casefold()
+        if token.kind == "word" and lowered in ("square", "sq", "cubic", "cu"):
+            name = self._name(position + 1)
+            if name is None or name.startswith(("counted", "currency")) and name != "counted unit":
+                pass
+            else:
+                power *= 2 if lowered in ("square", "sq") else 3
+                position += 1
+                return self._power(position + 1, name, power, parts)
+        name = self._name(position)
+        if name is None:
+            return None
+        if name in _PREFIXES or name == "micro":
+            following = self._name(position + 1)
+            if following is None:
+                return None
+            name, position = name + following, position + 1
+        return self._power(position + 1, name, power, parts)
+
+    def _power(self, position: int, name: str, power: Fraction, parts: dict[str, Fraction]) -> int:
+        if self._at(position).kind == "word" and self._at(position).text.casefold() in ("squared", "cubed"):
+            power *= 2 if self._at(position).text.casefold() == "squared" else 3
+            position += 1
+        elif self._at(position).text == "^":
+            exponent, after = self._exponent(position + 1)
+            if exponent is not None:
+                power *= exponent
+                position = after
+        parts[name] = parts.get(name, Fraction(0)) + power
+        return position
+
+    def _exponent(self, position: int) -> tuple[Fraction | None, int]:
+        braced = self._at(position).text == "{"
+        position += braced
+        sign = 1
+        if self._at(position).text in "+-" and self._at(position).kind == "op":
+            sign = -1 if self._at(position).text == "-" else 1
+            position += 1
+        token = self._at(position)
+        if token.kind != "num" or token.value.denominator != 1 or token.value > 9:
+            return None, position
+        position += 1
+        if braced:
+            if self._at(position).text != "}":
+                return None, position
+            position += 1
+        return sign * token.value, position
+
+    def _fraction(self, position: int, sign: int, parts: dict[str, Fraction]) -> int | None:
+        for direction in (sign, -sign):
+            if self._at(position + 1).text != "{":
+                return None
+            end = self._product(position + 2, direction, parts)
+            if end is None or self._at(end).text != "}":
+                return None
+            position = end
+        return position + 1
+
+    def _temperature(self, position: int) -> tuple[str, int] | None:
+        braced = self._at(position + 1).text == "{"
+        if self._at(position + 1 + braced).text != "circ":
+            return None
+        end = position + 2 + 2 * braced
+        scale = {"C": "degree_Celsius", "F": "degree_Fahrenheit"}.get(self._at(end).text)
+        return (scale, end + 1) if scale else None
+
+    def _name(self, position: int) -> str | None:
+        token = self._at(position)
+        text = token.text
+        if token.kind == "cmd":
+            if text == "circ":
+                return None
+            return _COMMANDS.get(text) if text not in ("mu",) or self._name(position + 1) else None
+        if token.kind == "op":
+            return _KNOWN.get(text) if text in "€£¥₹₽₩¢" else None
+        if token.kind not in ("let", "word"):
+            return None
+        if text in _SYMBOLS and (token.roman or self.loose or (len(text) > 1 and token.space and text not in ("mg", "pm", "in", "ha"))):
+            return _SYMBOLS[text]
+        lowered = text.casefold()
+        if lowered in PERCENT or token.kind == "let":
+            return None
+        if lowered in _KNOWN and (lowered not in MEANINGFUL or lowered in ("degree", "square", "cube", "zero", "root") and False or _KNOWN[lowered] in ("degree", "radian")):
+            return _KNOWN[lowered]
+        if singular(lowered) in self.nouns and lowered not in MEANINGFUL:
+            return f"counted {singular(lowered)}"
+        return None
+
+    def _at(self, position: int) -> Token:
+        return self.tokens[position] if position < len(self.tokens) else Token("end", "")
+
+
+def asked_nouns(problem: str | None) -> frozenset[str]:
+    """Return the words that may name the unit a problem asks for: those behind "how many"."""
+    if not problem:
+        return frozenset()
+    words = [word.strip(".,?!;:()$\\").casefold() for word in problem.split()]
+    found: set[str] = set()
+    for index, word in enumerate(words[:-1]):
+        if (word, words[index + 1]) in (("how", "many"), ("number", "of"), ("how", "much")):
+            for noun in words[index + 2 : index + 6]:
+                if not noun.isalpha() or noun in _STOPS:
+                    break
+                found.add(singular(noun))
+    return frozenset(found) - MEANINGFUL
+
+
+_STOPS = frozenset("are is do does did can could will would has have had were was in of to for that".split())
