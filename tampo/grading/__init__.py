@@ -7,6 +7,7 @@ Light to import: math-verify and sympy are imported by the worker process only.
     numerals.py     numbers, read exactly; tolerance, percent and base rulings
     comparison.py   lists, tuples, intervals, matrices, taken apart down to single expressions
     equivalence.py  single expressions, by math-verify (worker only)
+    magnitude.py    the size of a value, bounded before it is computed (worker only)
     worker.py, pool.py   the worker processes and their limits
     grader.py       the order in which all this is asked
 """

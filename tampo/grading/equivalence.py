@@ -17,6 +17,7 @@ from math_verify import LatexExtractionConfig, parse, verify
 from sympy.core.relational import Relational
 
 from tampo.grading.comparison import Rule, answers_agree, number
+from tampo.grading.magnitude import bounded, name_powers
 from tampo.grading.notation import assignment, without_unit
 
 logging.getLogger("math_verify").setLevel(logging.ERROR)
@@ -121,12 +122,12 @@ def read(text: str, rule: Rule):
     for pattern, name in _RENAMED:
         text = pattern.sub(name, text)
     found = parse(
-        f"${text}$",
+        f"${name_powers(text)}$",
         extraction_config=_LATEX,
         fallback_mode="no_fallback",
         parsing_timeout=None,
     )
-    return found[0] if found else None
+    return bounded(found[0]) if found else None
 
 
 def _verify(gold, answer) -> bool:
