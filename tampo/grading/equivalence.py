@@ -27,7 +27,7 @@ _COMPLEX = frozenset(("i",))
 
 def judge(answer: str, golds: tuple[str, ...], rule: Rule) -> tuple[str, str]:
     """Return outcome ("correct", "wrong" or "unparseable") and rule for `answer` against `golds`."""
-    decided = ("wrong", "")
+    decided = ("", "")
     for gold in golds:
         try:
             verdict = answers_agree(gold, answer, rule, decide)
@@ -36,7 +36,7 @@ def judge(answer: str, golds: tuple[str, ...], rule: Rule) -> tuple[str, str]:
             continue
         if verdict.equal:
             return "correct", verdict.rule
-        if decided[0] != "unparseable":
+        if not decided[0]:
             decided = ("wrong", verdict.rule)
     return decided
 

@@ -34,8 +34,8 @@ that hit the length limit without a box."""
 UNDECIDED = ("timeout", "error")
 """The outcomes that say nothing about the answer: another machine might get further."""
 
-TIMEOUT_SECONDS = 2.0
-"""Processor time for the mathematics of one answer."""
+TIMEOUT_SECONDS = 1.9
+"""Processor time for the mathematics of one answer: below two seconds with the start of its worker."""
 
 WALL_TO_PROCESSOR = 3
 """Wall time allowed, as a multiple of processor time: a machine that is busy with other work must not
@@ -226,13 +226,13 @@ def _ask(extracted: str, request: dict, pool: WorkerPool) -> Grade:
 def _by_notation(answer: str, golds: tuple[str, ...], rule: Rule) -> tuple[str, str] | None:
     """Return outcome and rule where notation alone tells, else None."""
     open_question = False
-    decided = ("wrong", "")
+    decided = ("", "")
     for gold in golds:
         try:
             verdict = answers_agree(gold, answer, rule, undecided)
             if verdict.equal:
                 return "correct", verdict.rule
-            if decided[0] == "wrong":
+            if not decided[0]:
                 decided = ("wrong", verdict.rule)
         except Undecided:
             open_question = True

@@ -91,7 +91,7 @@ class Evaluator:
                 raise Undefined("zero to a power that is not positive")
             return mpmath.mpf(0)
         if abs(high) * (abs(mpmath.log(abs(low))) + 1) > LARGEST_LOGARITHM:
-            raise NotComputed("a power beyond 10^15 digits")
+            return self._apply("power", base, exponent)
         negative = mpmath.im(low) == 0 and mpmath.re(low) < 0
         if negative and mpmath.isint(high):
             return mpmath.re(low) ** int(mpmath.re(high))
@@ -121,7 +121,7 @@ class Evaluator:
         return result
 
     def _apply(self, name, *args):
-        """An unknown function: a number that follows from its name and arguments."""
+        """An unknown function, or a value too large: a number that follows from name and arguments."""
         parts = [name]
         for arg in args:
             value = self.value(arg)
@@ -132,7 +132,7 @@ class Evaluator:
     def _call(self, name, *args):
         values = [self.value(arg) for arg in args]
         if name in ("factorial", "factorial2", "binom", "Gamma") and any(abs(v) > 10**12 for v in values):
-            raise NotComputed("a factorial beyond 10^12")
+            return self._apply(name, *args)
         function = _FUNCTIONS.get(name)
         if function is None:
             raise NotComputed(name)

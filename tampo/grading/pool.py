@@ -128,6 +128,10 @@ class ForkServer:
 
     def close(self) -> None:
         """End the server, which kills its workers first; harmless if it has ended."""
+        with contextlib.suppress(OSError):
+            self._control.shutdown(
+                socket.SHUT_RDWR
+            )  # heard also where a forked child holds it open
         self._control.close()
         try:
             self.process.wait(5)
