@@ -163,7 +163,7 @@ class AtomReader(ExpressionReader):
             self.tokens[self.position : self.position + 1] = parts
             return self.base()
         letters = letters_of(token)
-        if not letters or lowered in words.MEANINGFUL:
+        if not letters or lowered in words.MEANINGFUL and not token.text.isupper():
             raise NotUnderstood(token.text)
         self.tokens = list(self.tokens)
         self.tokens[self.position : self.position + 1] = [Token("let", c) for c in letters]
@@ -192,7 +192,7 @@ class AtomReader(ExpressionReader):
     def _letter(self, letter: str) -> Node:
         if letter in ("e", "i"):
             return Node("const", (letter,))
-        if letter in _APPLIED and self._function_call_ahead():
+        if self._function_call_ahead() and (letter in _APPLIED or self._number_in_brackets()):
             return self._applied(letter)
         return Node("sym", (letter,))
 
@@ -201,6 +201,10 @@ class AtomReader(ExpressionReader):
         while self.peek(ahead).text == "'" and self.peek(ahead).kind == "op":
             ahead += 1
         return self.peek(ahead).kind == "op" and self.peek(ahead).text == "("
+
+    def _number_in_brackets(self) -> bool:
+        """Whether `(5)` follows: `I(0)` is a value of I, not zero times it."""
+        return self.peek(1).kind == "num" and self.peek(2).text == ")" and self.peek().text == "("
 
     def _applied(self, name: str) -> Node:
         while self.accept("'"):

@@ -20,7 +20,7 @@ from tampo.grading.structures import read, text_form
 from tampo.grading.tokens import tokenise
 from tampo.grading.tree import Node, NotUnderstood, contains, symbols
 from tampo.grading.units import Unit, match
-from tampo.grading.values import as_numeral, in_degrees, items_of, without_degrees
+from tampo.grading.values import adds_to, as_numeral, in_degrees, items_of, without_degrees
 from tampo.grading.verdict import Judge, Rule, Verdict
 
 
@@ -331,9 +331,12 @@ class Comparison:
         gold, answer = without_degrees(gold), without_degrees(answer)
         if gold == answer:
             return Verdict(True, "same structure")
+        if answer.op == "mul" and any(part.op == "num" and not part.args[0] for part in answer.args):
+            return Verdict(False, "zero with a factor")
         numbers = as_numeral(gold), as_numeral(answer)
         if None not in numbers:
-            return Verdict(numerals_agree(*numbers, self.rule.tolerance), "number")
+            allowed = Fraction(0) if adds_to(gold, answer) else self.rule.tolerance
+            return Verdict(numerals_agree(*numbers, allowed), "number")
         if "based" in (gold.op, answer.op):
             return Verdict(False, "number in a base")
         constant = not symbols(gold) and not symbols(answer)

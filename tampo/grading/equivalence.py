@@ -16,7 +16,7 @@ from tampo.grading.comparison import answers_agree
 from tampo.grading.numeric import DIGITS, Evaluator, NotComputed, Undefined
 from tampo.grading.realsets import same_set
 from tampo.grading.tree import Node, NotUnderstood, contains, symbols
-from tampo.grading.values import as_numeral
+from tampo.grading.values import adds_to, as_numeral
 from tampo.grading.verdict import Rule
 
 AGREEMENT = mpmath.mpf(10) ** -40
@@ -86,7 +86,8 @@ def _same_constant(gold: Node, answer: Node, rule: Rule) -> bool:
     numeral = as_numeral(gold)
     allowed = Fraction(0)
     if numeral is not None:
-        allowed = numeral.tolerance() if rule.tolerance is None else rule.tolerance
+        if not adds_to(gold, answer):
+            allowed = numeral.tolerance() if rule.tolerance is None else rule.tolerance
         if numeral.percent:
             readings.append(Node("mul", (answer, Node("num", (Fraction(100), None)))))
         gold = Node("num", (numeral.value, None))

@@ -159,7 +159,7 @@ class ExpressionReader:
             return token.text in words.FUNCTIONS or token.text.isupper() and len(token.text) <= 4
         if token.text in words.PLAIN_NAMES:
             return True
-        if lowered in words.MEANINGFUL:
+        if lowered in words.MEANINGFUL and not token.text.isupper():
             return False
         return bool(_letters(token)) or _glued(token) is not None
 

@@ -164,6 +164,8 @@ def compare(gold: Node, answer: Node, equal: Equal) -> bool | None:
         if set(golds) != set(answers):
             return _in_order(list(golds.values()), list(answers.values()), equal) if _indexed(golds) and _indexed(answers) else False
         return all(equal(value, answers[name]) for name, value in golds.items())
+    if golds is None and (theirs := {names_of(item) for item in items_of(gold)}) != {None} and theirs != set(answers):
+        return False
     names, values, other = (golds, list(golds.values()), answer) if golds is not None else (answers, list(answers.values()), gold)
     plain = items_of(other) if other.op in ("list", "set") else other.args[2:] if other.op == "brackets" else ()
     if other.op == "set" or len(plain) != len(values):

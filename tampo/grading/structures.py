@@ -125,7 +125,8 @@ class StructureReader(AtomReader):
                 written = " ".join(t.text for t in self.tokens[start:index])
                 self.position = index
                 self.levels = 0
-                if not any(t.kind == "word" for t in self.tokens[start:index]):
+                named = [t.text.casefold() for t in self.tokens[start:index] if t.kind == "word"]
+                if not named or set(named) & words.NOT_NAMES:
                     break
                 return Node("sym", (f"name {written}",))
             if token.text in _JOINERS:
@@ -302,8 +303,11 @@ def read(text: str, *, thousands: bool = True, loose: bool = False, nouns: froze
         hour, minute, half = clock.groups()
         return Node("clock", (int(hour), int(minute or 0), half.lower()))
     tokens = tokenise(text, thousands=thousands)
+    grouped = tokens
+    if any(t.kind == "cmd" and t.text in ("over", "choose") for t in tokens):  # {a \\over b} without its braces
+        grouped = [Token("op", "{"), *tokens, Token("op", "}")]
     try:
-        reader = StructureReader(tokens, loose=loose, nouns=nouns)
+        reader = StructureReader(grouped, loose=loose, nouns=nouns)
         node = reader.inner_list()
         if reader.peek().kind != "end":
             raise NotUnderstood(reader.peek().text)

@@ -30,6 +30,12 @@ def as_numeral(node: Node) -> Numeral | None:
     return None if value is None else Numeral(value)
 
 
+def adds_to(gold: Node, answer: Node) -> bool:
+    """Whether the answer is the gold plus or minus something, which no rounding excuses."""
+    value = exact(gold)
+    return answer.op == "add" and value is not None and any(exact(term) == value for term in answer.args)
+
+
 def items_of(node: Node) -> tuple[Node, ...]:
     """Return the values that a list, a set or an expression with plus-minus stands for."""
     if node.op == "list":

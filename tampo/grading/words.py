@@ -68,6 +68,11 @@ MEANINGFUL = (
     )
 )  # fmt: skip
 """Words that are never dropped behind a value."""
+NOT_NAMES = frozenset(
+    "not no none never neither nor except but unless cannot impossible if or and at least most more less than "
+    "greater fewer about approximately maybe unknown false wrong incorrect without".split()
+)
+"""Words that qualify a value, so that what stands before an equals sign is more than its name."""
 ARTICLES = frozenset("a an the".split())
 ORDINALS = {
     "first": "1", "second": "2", "third": "3", "fourth": "4", "fifth": "5", "sixth": "6", "seventh": "7",
