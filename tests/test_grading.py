@@ -20,7 +20,9 @@ from tampo.grading.verdict import Rule, Undecided, undecided
 
 
 def outcome(gold: str, answer: str, **record) -> str:
-    return grade_record(f"Hence \\boxed{{{answer}}}.", {"id": "t", "answer": [gold], **record}).outcome
+    return grade_record(
+        f"Hence \\boxed{{{answer}}}.", {"id": "t", "answer": [gold], **record}
+    ).outcome
 
 
 # --- The box -------------------------------------------------------------------------------------

@@ -40,7 +40,9 @@ def boxed(answer: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "answer", [ENDLESS, r"\{x : x^{11}-x^4+\sqrt{x+\sqrt{x+\sqrt{x}}}>3\}"], ids=["condition", "builder"]
+    "answer",
+    [ENDLESS, r"\{x : x^{11}-x^4+\sqrt{x+\sqrt{x+\sqrt{x}}}>3\}"],
+    ids=["condition", "builder"],
 )
 def test_endless_mathematics_is_a_timeout_and_the_next_answer_is_graded(answer: str) -> None:
     started = time.monotonic()

@@ -40,12 +40,16 @@ class AtomReader(ExpressionReader):
     def _number(self) -> Node:
         token = self.next()
         node = Node("num", (token.value, token.half_unit))
-        if self.at("overline", "bar", "dot", "ldots", "dots", "cdots") or self.at("(") or self.at("."):
+        if (
+            self.at("overline", "bar", "dot", "ldots", "dots", "cdots")
+            or self.at("(")
+            or self.at(".")
+        ):
             repeating = self._repeating(token)
             if repeating is not None:
                 return repeating
         if self.at("_"):
-            return self._in_base(token.text)
+            return self._in_base(token.text.replace(" ", ""))
         if token.text.isdecimal():
             return self._mixed(token, node)
         return node
@@ -60,7 +64,12 @@ class AtomReader(ExpressionReader):
                 return _guessed_repeat(token.text)
         elif self.accept("("):
             digits = self.next()
-            if digits.kind == "num" and digits.text.isdecimal() and not token.space and self.accept(")"):
+            if (
+                digits.kind == "num"
+                and digits.text.isdecimal()
+                and not token.space
+                and self.accept(")")
+            ):
                 return _repeat(token.text, digits.text)
         elif self.accept("overline", "bar"):
             digits = self._braced_digits()
@@ -99,7 +108,7 @@ class AtomReader(ExpressionReader):
 
     def _in_base(self, digits: str) -> Node:
         """Read the base of `52_8`, `52_{\\text{eight}}` or `52_{(8)}`."""
-        if not digits.replace(" ", "").isdecimal():
+        if not digits.replace(".", "", 1).isdecimal():
             raise NotUnderstood("the base of a number that is not whole")
         self.expect("_")
         braced = self.accept("{")
@@ -119,18 +128,30 @@ class AtomReader(ExpressionReader):
         if self.at("frac"):
             start = self.position
             part = self._command()
-            if part.op == "div" and all(side.op == "num" and side.args[1] is None for side in part.args):
+            if part.op == "div" and all(
+                side.op == "num" and side.args[1] is None for side in part.args
+            ):
                 top, bottom = (side.args[0] for side in part.args)
                 if 0 < top < bottom and not self.at("^", "!"):
                     return number(token.value + top / bottom)
             self.position = start
         top, slash, bottom = self.peek(), self.peek(1), self.peek(2)
-        if top.kind == bottom.kind == "num" and top.text.isdecimal() and bottom.text.isdecimal() and slash.text in ("/", "div"):
+        if (
+            top.kind == bottom.kind == "num"
+            and top.text.isdecimal()
+            and bottom.text.isdecimal()
+            and slash.text in ("/", "div")
+        ):
             if not 0 < top.value < bottom.value:
                 raise NotUnderstood("an improper mixed number")
             self.position += 3
             return number(token.value + top.value / bottom.value)
-        if self.word_at("and") and self.peek(1).kind == "num" and self.peek(2).text == "/" and self.peek(3).kind == "num":
+        if (
+            self.word_at("and")
+            and self.peek(1).kind == "num"
+            and self.peek(2).text == "/"
+            and self.peek(3).kind == "num"
+        ):
             top, bottom = self.peek(1), self.peek(3)
             if 0 < top.value < bottom.value:
                 self.position += 4
@@ -176,7 +197,9 @@ class AtomReader(ExpressionReader):
             token = self.peek(len(run))
             if token.kind in ("word", "let") and token.text.isalpha():
                 run.append(token.text.casefold())
-            elif token.text == "-" and run and self.peek(len(run) + 1).text.casefold() in words.SMALL:
+            elif (
+                token.text == "-" and run and self.peek(len(run) + 1).text.casefold() in words.SMALL
+            ):
                 run.append("-")
             else:
                 break
@@ -224,7 +247,11 @@ class AtomReader(ExpressionReader):
     def subscripted(self, node: Node) -> Node:
         """Read the subscript of a symbol; what is a formula or one letter makes it a sequence."""
         self.expect("_")
-        if node.op != "sym" and not (node.op == "const" and node.args[0] in "ei") and node.op != "apply":
+        if (
+            node.op != "sym"
+            and not (node.op == "const" and node.args[0] in "ei")
+            and node.op != "apply"
+        ):
             raise NotUnderstood("a subscript on what is no symbol")
         name = node.args[0]
         start = self.position
@@ -232,14 +259,20 @@ class AtomReader(ExpressionReader):
             token = self.next()
             if token.kind == "word" and not token.roman:
                 self.tokens = list(self.tokens)
-                self.tokens[self.position - 1 : self.position] = [Token("let", c) for c in token.text]
+                self.tokens[self.position - 1 : self.position] = [
+                    Token("let", c) for c in token.text
+                ]
                 token = self.tokens[self.position - 1]
             if token.kind in ("num", "let", "cmd", "word"):
                 return self._sequence(name, Node("sym", (token.text,)), token)
             raise NotUnderstood("a subscript is missing")
         end = self._group_end()
         inner = self.tokens[start + 1 : end]
-        formula = len(inner) == 1 and inner[0].kind == "let" or any(t.text in ("+", "-") for t in inner[1:])
+        formula = (
+            len(inner) == 1
+            and inner[0].kind == "let"
+            or any(t.text in ("+", "-") for t in inner[1:])
+        )
         if formula and not any(t.kind == "word" for t in inner):
             index = self.group()
             return Node("apply", (f"{name}_", index))
@@ -288,7 +321,11 @@ class AtomReader(ExpressionReader):
         for command in ("over", "choose"):
             if self.accept(command):
                 bottom = self.sum()
-                node = Node("div", (node, bottom)) if command == "over" else Node("call", ("binom", node, bottom))
+                node = (
+                    Node("div", (node, bottom))
+                    if command == "over"
+                    else Node("call", ("binom", node, bottom))
+                )
         self.bars = bars
         self.depth -= 1
         self.expect("}")
@@ -348,7 +385,12 @@ class AtomReader(ExpressionReader):
             return self._figure(name)
         if name == "operatorname":
             return self.base()
-        if name in words.FUNCTIONS and name not in ("Gamma", "Re", "Im") or name == "Gamma" and self.at("("):
+        if (
+            name in words.FUNCTIONS
+            and name not in ("Gamma", "Re", "Im")
+            or name == "Gamma"
+            and self.at("(")
+        ):
             return self._named(name)
         if name in words.GREEK or name == "partial":
             return Node("sym", (f"\\{name}",))
@@ -378,9 +420,13 @@ class AtomReader(ExpressionReader):
         bottom = self.tokens[self.position + 1 : end]
         texts = ["".join(t.text for t in side) for side in (top, bottom)]
         for mark in ("d", "partial"):
-            if all(re.match(rf"{mark}(?:[A-Za-z]|\^|omega|theta|phi|$|[\\{{])", text) for text in texts) and len(texts[1]) > len(mark):
+            if all(
+                re.match(rf"{mark}(?:[A-Za-z]|\^|omega|theta|phi|$|[\\{{])", text) for text in texts
+            ) and len(texts[1]) > len(mark):
                 self.position = end + 1
-                return Node("sym", ("/".join(text.replace("{", "").replace("}", "") for text in texts),))
+                return Node(
+                    "sym", ("/".join(text.replace("{", "").replace("}", "") for text in texts),)
+                )
         return None
 
     def _root(self) -> Node:
@@ -393,7 +439,9 @@ class AtomReader(ExpressionReader):
         if self.at("("):
             return Node("call", ("root", index, self.base()))
         if self.peek().kind == "num":
-            return Node("call", ("root", index, Node("num", (self.peek().value, self.next().half_unit))))
+            return Node(
+                "call", ("root", index, Node("num", (self.peek().value, self.next().half_unit)))
+            )
         return Node("call", ("root", index, self.argument()))
 
     def _rounded(self, name: str) -> Node:
@@ -443,7 +491,11 @@ class AtomReader(ExpressionReader):
             self.position = end + 1
         else:
             inner = [self.next()]
-        if not inner or any(t.kind not in ("let", "cmd", "word", "num", "op") for t in inner) or inner[0].kind == "end":
+        if (
+            not inner
+            or any(t.kind not in ("let", "cmd", "word", "num", "op") for t in inner)
+            or inner[0].kind == "end"
+        ):
             raise NotUnderstood(f"\\{name} without a symbol")
         letters = "".join(t.text for t in inner)
         if name == "mathbb" and (sets := _NUMBER_SETS.get(letters)):
@@ -472,7 +524,11 @@ class AtomReader(ExpressionReader):
                 base = self.argument()
             else:
                 break
-        if exponent is not None and exponent == Node("neg", (number(1),)) and name in words.INVERSES:
+        if (
+            exponent is not None
+            and exponent == Node("neg", (number(1),))
+            and name in words.INVERSES
+        ):
             name, exponent = words.INVERSES[name], None
         arguments = self._function_arguments(name)
         if name == "cbrt":
@@ -483,8 +539,8 @@ class AtomReader(ExpressionReader):
             node = Node("pow", (Node("const", ("e",)), *arguments))
         elif base is not None:
             node = Node("call", ("log_base", base, *arguments))
-        elif name == "lb":
-            node = Node("call", ("log_base", number(2), *arguments))
+        elif name in ("lb", "lg"):
+            node = Node("call", ("log_base", number(2 if name == "lb" else 10), *arguments))
         else:
             node = Node("call", (name, *arguments))
         return node if exponent is None else Node("pow", (node, exponent))
@@ -493,6 +549,9 @@ class AtomReader(ExpressionReader):
         if self.at("("):
             return self._call_arguments()
         if self.at("{"):
+            if self.peek().kind == "cmd" and name in ("max", "min", "gcd", "lcm"):
+                listed = self.base()
+                return listed.args if listed.op == "set" else (listed,)
             return (self.group(),)
         if self.accept("-"):
             return (Node("neg", self._function_arguments(name)),)
@@ -512,7 +571,11 @@ class AtomReader(ExpressionReader):
 
     def _function_next(self) -> bool:
         token = self.peek()
-        return self.at("(") or token.kind in ("cmd", "word") and words.ALIASES.get(token.text, token.text) in words.FUNCTIONS
+        return (
+            self.at("(")
+            or token.kind in ("cmd", "word")
+            and words.ALIASES.get(token.text, token.text) in words.FUNCTIONS
+        )
 
 
 def _has_division(node: Node) -> bool:

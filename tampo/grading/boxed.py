@@ -72,3 +72,19 @@ def last_boxed(response: str) -> str | None:
         group.append(box)
     contents = list(dict.fromkeys(box.content for box in reversed(group)))
     return ", ".join(contents)
+
+
+_OTHER = re.compile(
+    r"\\(?:fbox|framebox)\s*\{|\\boxed\s+(?P<bare>-?\d[\d.,]*\d|-?\d|[A-Za-z](?![A-Za-z]))"
+)
+
+
+def final_answer(response: str) -> str | None:
+    r"""Return `last_boxed`, or what stands in another box (`\fbox{5}`, `\boxed 5`) where that is None."""
+    found = last_boxed(response)
+    if found is not None:
+        return found
+    *_, last = (None, *_OTHER.finditer(response))
+    if last is None or last.group("bare"):
+        return last and last.group("bare")
+    return last_boxed("\\boxed{" + response[last.end() :])

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 
-_GOLD = re.compile(r"(?:\\text\s*\{\s*)?\(?\s*(?:\\text\s*\{\s*)?([A-J])\s*\}?\s*\)?\s*\}?(?:\s*(.*))?", re.DOTALL)
+_GOLD = re.compile(
+    r"(?:\\text\s*\{\s*)?\(?\s*(?:\\text\s*\{\s*)?([A-J])\s*\}?\s*\)?\s*\}?(?:\s*(.*))?", re.DOTALL
+)
 _ALONE = re.compile(
-    r"(?:(?:option|choice|answer)\s+)?\(?\s*(?:\\text\s*\{\s*)?\(?\s*([A-Ja-j])\s*\)?\s*\}?\s*\)?", re.I
+    r"(?:(?:option|choice|answer)\s+)?\(?\s*(?:\\text\s*\{\s*)?\(?\s*([A-Ja-j])\s*\)?\s*\}?\s*\)?",
+    re.I,
 )
 _LABELLED = re.compile(
-    r"(?:\\text\s*\{\s*)?(?:(?:option|choice)\s+)?(?:\(\s*([A-J])\s*\)|([A-J])\s*\}?\s*[).:])(?![\s}]*(?:[-+*/^_=<>!|,;:]|\\(?!text|mathrm|frac|sqrt|\$|[({])|(?:\\text\s*\{\s*)?(?:or|and|nor|not|if|but|minus|plus|times)\b))\s*\}?\s*(.+)", re.DOTALL | re.I
+    r"(?:\\text\s*\{\s*)?(?:(?:option|choice)\s+)?(?:\(\s*([A-J])\s*\)|([A-J])\s*\}?\s*[).:])(?![\s}]*(?:[-+*/^_=<>!|,;:]|\\(?!text|mathrm|frac|sqrt|\$|[({])|(?:\\text\s*\{\s*)?(?:or|and|nor|not|if|but|minus|plus|times)\b))\s*\}?\s*(.+)",
+    re.DOTALL | re.I,
 )
 _LETTER_GOLD = re.compile(r"\\text\s*\{\s*\(?\s*([A-J])\s*\)?\s*\}|\(\s*([A-J])\s*\)|([A-J])")
 

@@ -10,22 +10,36 @@ everywhere. The conventions are stated in docs/grading.md.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 
 from tampo.grading import choices, named
 from tampo.grading.exact import exact
 from tampo.grading.numerals import numerals_agree, read_numeral
 from tampo.grading.presentation import plain
-from tampo.grading.structures import read, text_form
+from tampo.grading.structures import read, same_words
 from tampo.grading.tokens import tokenise
 from tampo.grading.tree import Node, NotUnderstood, contains, symbols
-from tampo.grading.units import Unit, match
+from tampo.grading.units import Unit, match, own_nouns
 from tampo.grading.values import adds_to, as_numeral, in_degrees, items_of, without_degrees
 from tampo.grading.verdict import Judge, Rule, Verdict
 
 
 DEGREE = Unit((("degree", Fraction(1)),), "°")
-_SET_OPS = frozenset(("union", "meet", "without", "builder", "reals", "integers", "naturals", "rationals", "complexes", "empty"))
+_SET_OPS = frozenset(
+    (
+        "union",
+        "meet",
+        "without",
+        "builder",
+        "reals",
+        "integers",
+        "naturals",
+        "rationals",
+        "complexes",
+        "empty",
+    )
+)
 _AMBIGUOUS_COMMA = re.compile(r"\d,\d{3}(?!\d)")
 
 
@@ -49,27 +63,21 @@ def answers_agree(gold: str, answer: str, rule: Rule, judge: Judge) -> Verdict:
     try:
         return _readings_agree(gold, answer, rule, judge)
     except NotUnderstood:
-        if _same_words(gold, answer):
+        if same_words(gold, answer):
             return Verdict(True, "text")
         raise
-
-
-def _same_words(gold: str, answer: str) -> bool:
-    try:
-        words = text_form(gold)
-        return any(len(w) > 1 and w.isalpha() for w in words) and words == text_form(answer)
-    except NotUnderstood:
-        return gold.split() == answer.split()
 
 
 def _readings_agree(gold: str, answer: str, rule: Rule, judge: Judge) -> Verdict:
     comparison = Comparison(rule, judge)
     golds = gold_readings(gold, rule)
+    if golds[0].op == "quantity":
+        rule = replace(rule, nouns=rule.nouns | own_nouns(gold))
     verdict = None
     for gold_node in golds:
         for answer_node in answer_readings(answer, gold_node, rule):
             if gold_node.op == "text" or answer_node.op == "text":
-                if _same_words(gold, answer):
+                if same_words(gold, answer):
                     return Verdict(True, "text")
                 if answer_node.op == "text" and gold_node.op != "text":
                     raise NotUnderstood(answer_node.args[1])
@@ -85,17 +93,27 @@ def gold_readings(gold: str, rule: Rule) -> list[Node]:
     """Return the ways to read a gold: two where a comma may mark thousands or not."""
     first = read(gold, thousands=not rule.multiple, nouns=rule.nouns)
     found = [first]
+    if first.op == "text" and (own := own_nouns(gold)):
+        found = [read(gold, thousands=not rule.multiple, nouns=rule.nouns | own)]
     if not rule.multiple and first.op in ("list", "set") and _AMBIGUOUS_COMMA.search(gold):
         second = read(gold, thousands=False, nouns=rule.nouns)
         found += [second] if second != first else []
     if rule.unit:
         unit = plain(rule.unit).replace("^{\\circ}", "")
         if unit == "%":
-            return [node if contains(node, frozenset(("percent",))) else Node("percent", (node,)) for node in found]
+            return [
+                node if contains(node, frozenset(("percent",))) else Node("percent", (node,))
+                for node in found
+            ]
         tokens = tokenise(unit) if unit else []
-        asked = match([tokens[0]._replace(space=True), *tokens[1:]], 0, loose=True) if tokens else None
+        asked = (
+            match([tokens[0]._replace(space=True), *tokens[1:]], 0, loose=True) if tokens else None
+        )
         if asked and asked[1] == len(tokens):
-            return [node if node.op == "quantity" else Node("quantity", (node, asked[0])) for node in found]
+            return [
+                node if node.op == "quantity" else Node("quantity", (node, asked[0]))
+                for node in found
+            ]
     return found
 
 
@@ -125,23 +143,43 @@ class Comparison:
         """Compare two structures; each step either decides or leaves it to the next."""
         if gold == answer:
             return Verdict(True, "same structure")
-        for step in (self._quantities, self._lists, self._relations, self._sets, self._parts):
+        for step in (
+            self._members,
+            self._quantities,
+            self._lists,
+            self._relations,
+            self._sets,
+            self._parts,
+        ):
             verdict = step(gold, answer)
             if verdict is not None:
                 return verdict
         return self._values(gold, answer)
+
+    def _members(self, gold: Node, answer: Node) -> Verdict | None:
+        sides = [
+            side.args[1] if side.op == "member" and named.is_name(side.args[0]) else side
+            for side in (gold, answer)
+        ]
+        return self.agree(*sides) if tuple(sides) != (gold, answer) else None
 
     # --- units --------------------------------------------------------------------------------------
 
     def _quantities(self, gold: Node, answer: Node) -> Verdict | None:
         if gold.op == "text" or answer.op == "text":
             return Verdict(False, "text")
-        gold, answer = (Node("quantity", (in_degrees(s), DEGREE)) if in_degrees(s) else s for s in (gold, answer))
+        gold, answer = (
+            Node("quantity", (in_degrees(s), DEGREE)) if in_degrees(s) else s
+            for s in (gold, answer)
+        )
         if gold.op != "quantity" and answer.op != "quantity":
             return None
         if gold.op != "quantity":
             verdict = self.agree(gold, answer.args[0])
-            return Verdict(verdict.equal or self._radians(gold, answer), f"{verdict.rule}, unit stripped: {answer.args[1].written}")
+            return Verdict(
+                verdict.equal or self._radians(gold, answer),
+                f"{verdict.rule}, unit stripped: {answer.args[1].written}",
+            )
         if answer.op != "quantity":
             if answer.op == "rel":
                 return self._relations(gold, answer)
@@ -149,7 +187,9 @@ class Comparison:
             return Verdict(verdict.equal, f"{verdict.rule}, unit left out: {gold.args[1].written}")
         (value, unit), (other, found) = gold.args, answer.args
         if not _comparable(unit, found):
-            return Verdict(self.judge("unit", gold, answer, self.rule), f"unit converted: {found.written}")
+            return Verdict(
+                self.judge("unit", gold, answer, self.rule), f"unit converted: {found.written}"
+            )
         verdict = self.agree(value, other)
         return Verdict(verdict.equal, f"{verdict.rule}, unit: {found.written}")
 
@@ -163,12 +203,20 @@ class Comparison:
 
     def _lists(self, gold: Node, answer: Node) -> Verdict | None:
         """Compare as lists of values; None if neither side is a list of several."""
+        alike = named.bound_alike(gold, answer)
+        if alike != (gold, answer):
+            return self.agree(*alike)
         golds, answers = items_of(gold), items_of(answer)
         if len(golds) == 1 and len(answers) == 1:
             if (golds[0], answers[0]) != (gold, answer):
                 return self.agree(golds[0], answers[0])
             return None
-        if _conditions(gold) and (_conditions(answer) or _is_set(answer)) or _conditions(answer) and _is_set(gold):
+        if (
+            _conditions(gold)
+            and (_conditions(answer) or _is_set(answer))
+            or _conditions(answer)
+            and _is_set(gold)
+        ):
             return Verdict(self._same_set(gold, answer), "set")
         by_name = named.compare(gold, answer, self.equal)
         if by_name is not None:
@@ -176,13 +224,24 @@ class Comparison:
         if "brackets" in (gold.op, answer.op) and not (len(golds) > 1 and len(answers) > 1):
             bracketed, other = (gold, answers) if gold.op == "brackets" else (answer, golds)
             one_list = "list" in (gold.op, answer.op) and "set" not in (gold.op, answer.op)
-            if one_list and bracketed.args[:2] == ("(", ")") and len(bracketed.args) - 2 == len(other):
-                pairs = zip(golds if bracketed is answer else bracketed.args[2:], bracketed.args[2:] if bracketed is answer else answers, strict=True)
+            if (
+                one_list
+                and bracketed.args[:2] == ("(", ")")
+                and len(bracketed.args) - 2 == len(other)
+            ):
+                pairs = zip(
+                    golds if bracketed is answer else bracketed.args[2:],
+                    bracketed.args[2:] if bracketed is answer else answers,
+                    strict=True,
+                )
                 return Verdict(all(self.equal(*pair) for pair in pairs), "list in order")
         if len(golds) > 1 and len(answers) > 1:
             return Verdict(self._unordered(golds, answers), "list")
         single = answer if len(golds) > 1 else gold
-        if single.op in ("rel", "union", "without", "meet", "builder") and (solved := self._solutions(gold, answer)) is not None:
+        if (
+            single.op in ("rel", "union", "without", "meet", "builder")
+            and (solved := self._solutions(gold, answer)) is not None
+        ):
             return Verdict(solved, "solutions")
         return Verdict(False, "list against one value")
 
@@ -214,9 +273,6 @@ class Comparison:
     # --- relations ----------------------------------------------------------------------------------
 
     def _relations(self, gold: Node, answer: Node) -> Verdict | None:
-        if gold.op == "member" or answer.op == "member":
-            sides = [side.args[1] if side.op == "member" and named.is_name(side.args[0]) else side for side in (gold, answer)]
-            return self.agree(*sides) if tuple(sides) != (gold, answer) else None
         if gold.op != "rel" and answer.op != "rel":
             return None
         if gold.op == answer.op == "rel":
@@ -265,7 +321,9 @@ class Comparison:
         if gold.op in _SET_OPS or answer.op in _SET_OPS:
             if gold.op == answer.op == "union":
                 parts = [_union_parts(side) for side in (gold, answer)]
-                if len(parts[0]) == len(parts[1]) and all(p.op in ("brackets", "set") for p in parts[0] + parts[1]):
+                if len(parts[0]) == len(parts[1]) and all(
+                    p.op in ("brackets", "set") for p in parts[0] + parts[1]
+                ):
                     try:
                         if self._unordered(tuple(parts[0]), tuple(parts[1])):
                             return Verdict(True, "union")
@@ -282,18 +340,19 @@ class Comparison:
     def _parts(self, gold: Node, answer: Node) -> Verdict | None:
         ops = {gold.op, answer.op}
         if "clock" in ops:
-            return Verdict(_clock(gold) == _clock(answer) is not None, "time of day")
+            return Verdict(bool(_clock(gold) & _clock(answer)), "time of day")
         if ops == {"ratio"}:
             return Verdict(self._same_ratio(gold, answer), "ratio")
         if "ratio" in ops:
-            sides = [Node("div", s.args) if s.op == "ratio" and len(s.args) == 2 else s for s in (gold, answer)]
-            return Verdict("ratio" not in {s.op for s in sides} and self.equal(*sides), "ratio as quotient")
+            return Verdict(self._ratio_as_quotient(gold, answer), "ratio as quotient")
         if "cases" in ops:
             return Verdict(ops == {"cases"} and self._same_rows(gold, answer), "cases")
         vectors = _vector(gold), _vector(answer)
         if None not in vectors and ops & {"brackets", "matrix"}:
             if gold.op == answer.op == "matrix" or _same_brackets(gold, answer):
-                same = len(vectors[0]) == len(vectors[1]) and all(self.equal(*p) for p in zip(*vectors, strict=True))
+                same = len(vectors[0]) == len(vectors[1]) and all(
+                    self.equal(*p) for p in zip(*vectors, strict=True)
+                )
                 return Verdict(same, "matrix" if "matrix" in ops else "tuple")
             return Verdict(False, "other brackets")
         if ops == {"matrix"}:
@@ -306,11 +365,33 @@ class Comparison:
         (kind, rows), (other, found) = gold.args, answer.args
         if kind != other or [len(r) for r in rows] != [len(r) for r in found]:
             return False
-        return all(self.equal(*pair) for ours, theirs in zip(rows, found, strict=True) for pair in zip(ours, theirs, strict=True))
+        return all(
+            self.equal(*pair)
+            for ours, theirs in zip(rows, found, strict=True)
+            for pair in zip(ours, theirs, strict=True)
+        )
 
     def _same_rows(self, gold: Node, answer: Node) -> bool:
-        rows = [tuple(Node("brackets", ("(", ")", *row)) if len(row) > 1 else row[0] for row in side.args) for side in (gold, answer)]
+        rows = [
+            tuple(
+                Node("brackets", ("(", ")", *row)) if len(row) > 1 else row[0] for row in side.args
+            )
+            for side in (gold, answer)
+        ]
         return self._unordered(*rows)
+
+    def _ratio_as_quotient(self, gold: Node, answer: Node) -> bool:
+        sides = [
+            Node("div", s.args) if s.op == "ratio" and len(s.args) == 2 else s
+            for s in (gold, answer)
+        ]
+        values = [exact(side) for side in sides]
+        return (
+            "ratio" not in {s.op for s in sides}
+            and None not in values
+            and values[0] == values[1]
+            and values[0].denominator > 1
+        )
 
     def _same_ratio(self, gold: Node, answer: Node) -> bool:
         if len(gold.args) != len(answer.args):
@@ -331,7 +412,9 @@ class Comparison:
         gold, answer = without_degrees(gold), without_degrees(answer)
         if gold == answer:
             return Verdict(True, "same structure")
-        if answer.op == "mul" and any(part.op == "num" and not part.args[0] for part in answer.args):
+        if answer.op == "mul" and any(
+            part.op == "num" and not part.args[0] for part in answer.args
+        ):
             return Verdict(False, "zero with a factor")
         numbers = as_numeral(gold), as_numeral(answer)
         if None not in numbers:
@@ -340,10 +423,30 @@ class Comparison:
         if "based" in (gold.op, answer.op):
             return Verdict(False, "number in a base")
         constant = not symbols(gold) and not symbols(answer)
-        return Verdict(self.judge("value", gold, answer, self.rule), "value" if constant else "symbolic")
+        return Verdict(
+            self.judge("value", gold, answer, self.rule), "value" if constant else "symbolic"
+        )
 
 
-_NO_VALUE = frozenset(("set", "list", "brackets", "matrix", "cases", "rel", "member", "dots", "clock", "ratio", "text", "quantity")) | _SET_OPS
+_NO_VALUE = (
+    frozenset(
+        (
+            "set",
+            "list",
+            "brackets",
+            "matrix",
+            "cases",
+            "rel",
+            "member",
+            "dots",
+            "clock",
+            "ratio",
+            "text",
+            "quantity",
+        )
+    )
+    | _SET_OPS
+)
 
 
 def _comparable(unit: Unit, other: Unit) -> bool:
@@ -359,23 +462,40 @@ def _comparable(unit: Unit, other: Unit) -> bool:
 
 def _conditions(node: Node) -> bool:
     """Whether a list consists of inequalities."""
-    return node.op == "list" and all(i.op == "rel" and set(i.args[0]) & set(("<", ">", "<=", ">=", "!=")) for i in node.args[1:])
+    return node.op == "list" and all(
+        i.op == "rel" and set(i.args[0]) & set(("<", ">", "<=", ">=", "!=")) for i in node.args[1:]
+    )
 
 
 def _is_set(node: Node) -> bool:
     if node.op == "brackets":
         return len(node.args) == 4 and "<" not in node.args[:2]
-    return node.op in _SET_OPS or node.op == "set" or _conditions(node) or node.op == "rel" and named.is_condition(node)
+    return (
+        node.op in _SET_OPS
+        or node.op == "set"
+        or _conditions(node)
+        or node.op == "rel"
+        and named.is_condition(node)
+    )
 
 
 def _union_parts(node: Node) -> list[Node]:
-    return [part for side in node.args for part in _union_parts(side)] if node.op == "union" else [node]
+    return (
+        [part for side in node.args for part in _union_parts(side)]
+        if node.op == "union"
+        else [node]
+    )
 
 
 def _vector(node: Node) -> tuple | None:
     if node.op == "brackets":
         return node.args[2:]
-    if node.op == "matrix" and node.args[0] == "" and all(len(row) == 1 for row in node.args[1]) and len(node.args[1]) > 1:
+    if (
+        node.op == "matrix"
+        and node.args[0] == ""
+        and all(len(row) == 1 for row in node.args[1])
+        and len(node.args[1]) > 1
+    ):
         return tuple(row[0] for row in node.args[1])
     return None
 
@@ -388,9 +508,17 @@ def _same_brackets(gold: Node, answer: Node) -> bool:
     return kinds[0] == kinds[1] or all(kind in vectors for kind in kinds)
 
 
-def _clock(node: Node) -> tuple | None:
-    """Return hour and minute; am and pm count where both sides say so."""
+def _clock(node: Node) -> set[tuple[int, int]]:
+    """Return the times of day, hour of 24 and minute, that a structure may mean."""
     if node.op == "clock":
-        return node.args
-    return None
-
+        hour, minute, half = node.args
+        return {(hour % 12 + (12 if half == "p" else 0), minute)}
+    parts = (
+        [exact(part) for part in node.args]
+        if node.op == "ratio" and len(node.args) == 2
+        else [None]
+    )
+    if None in parts or any(part.denominator != 1 for part in parts):
+        return set()
+    hour, minute = map(int, parts)
+    return {(hour, minute), (hour % 12 + 12, minute)} if hour <= 12 else {(hour, minute)}

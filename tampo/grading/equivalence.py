@@ -12,7 +12,7 @@ from fractions import Fraction
 
 import mpmath
 
-from tampo.grading.comparison import answers_agree
+from tampo.grading.comparison import Comparison, answers_agree
 from tampo.grading.numeric import DIGITS, Evaluator, NotComputed, Undefined
 from tampo.grading.realsets import same_set
 from tampo.grading.tree import Node, NotUnderstood, contains, symbols
@@ -20,7 +20,7 @@ from tampo.grading.values import adds_to, as_numeral
 from tampo.grading.verdict import Rule
 
 AGREEMENT = mpmath.mpf(10) ** -40
-_POINTS = 5  # points at which both sides must be defined and agree
+_POINTS = 6  # points at which both sides must be defined and agree
 _TRIES = 30
 _COMPLEX = frozenset(("i",))
 
@@ -132,7 +132,10 @@ def _truly_close(gold: Node, answer: Node) -> bool:
 
 def _close(left, right) -> bool:
     difference = abs(left - right)
-    return difference <= AGREEMENT * max(abs(left), abs(right)) or difference < AGREEMENT * mpmath.mpf(10) ** -5
+    return (
+        difference <= AGREEMENT * max(abs(left), abs(right))
+        or difference < AGREEMENT * mpmath.mpf(10) ** -5
+    )
 
 
 def _at(node: Node, point: dict, *, complex_plane: bool):
@@ -155,7 +158,9 @@ def _points(names: list[str], *, real: bool):
             elif turn % 3 == 0:
                 point[name] = size
             elif turn % 3 == 1:
-                point[name] = size if draw.random() < 0.4 else -size
+                point[name] = (
+                    -size if name == names[turn // 3 % len(names)] or draw.random() < 0.5 else size
+                )
             else:
                 point[name] = mpmath.mpf(draw.randrange(2, 12))
         yield point
@@ -203,7 +208,24 @@ def _difference(node: Node) -> tuple[str, Node] | None:
     return operator, Node("add", (left, Node("neg", (right,))))
 
 
-_NOT_SUBTRACTED = frozenset(("set", "list", "brackets", "matrix", "cases", "rel", "union", "meet", "without", "builder", "empty", "reals", "ratio", "dots"))
+_NOT_SUBTRACTED = frozenset(
+    (
+        "set",
+        "list",
+        "brackets",
+        "matrix",
+        "cases",
+        "rel",
+        "union",
+        "meet",
+        "without",
+        "builder",
+        "empty",
+        "reals",
+        "ratio",
+        "dots",
+    )
+)
 
 
 # --- units ------------------------------------------------------------------------------------------
@@ -211,6 +233,9 @@ _NOT_SUBTRACTED = frozenset(("set", "list", "brackets", "matrix", "cases", "rel"
 
 def _converts(gold: Node, answer: Node, rule: Rule) -> bool:
     """Whether the answer, converted to the gold's unit, is the gold."""
+    radians = _radians(gold, answer)
+    if radians is not None:
+        return Comparison(rule, decide).equal(gold.args[0], radians)
     import pint
 
     registry = _registry(pint)
@@ -221,16 +246,28 @@ def _converts(gold: Node, answer: Node, rule: Rule) -> bool:
         return False
     factor = Fraction(one - zero).limit_denominator(10**12)
     offset = Fraction(zero).limit_denominator(10**12)
-    value = Node("mul", (answer.args[1 - 1], Node("num", (factor, None))))
+    value = Node("mul", (answer.args[0], Node("num", (factor, None))))
     if offset:
         value = Node("add", (value, Node("num", (offset, None))))
-    from tampo.grading.comparison import Comparison
-
     return Comparison(rule, decide).equal(gold.args[0], value)
 
 
+def _radians(gold: Node, answer: Node) -> Node | None:
+    """Return an answer in radians in degrees or the other way round, exactly; None for other units."""
+    names = [side.args[1].parts for side in (gold, answer)]
+    degree, radian = ((("degree", Fraction(1)),), (("radian", Fraction(1)),))
+    if sorted(names) != [degree, radian]:
+        return None
+    pi, half = Node("const", ("pi",)), Node("num", (Fraction(180), None))
+    factor = Node("div", (half, pi) if names[0] == degree else (pi, half))
+    return Node("mul", (answer.args[0], factor))
+
+
 def _quantity(registry, unit):
-    text = " * ".join(f"({name.replace('currency ', 'currency_').replace('counted ', 'counted_')})**({power})" for name, power in unit.parts)
+    text = " * ".join(
+        f"({name.replace('currency ', 'currency_').replace('counted ', 'counted_')})**({power})"
+        for name, power in unit.parts
+    )
     return registry.parse_units(text) if unit.parts else registry.dimensionless
 
 

@@ -116,7 +116,11 @@ def _call(name: str, args: tuple) -> Fraction:
         if name in ("gcd", "lcm"):
             return Fraction(getattr(math, name)(*whole))
         if name in ("factorial", "factorial2") and 0 <= whole[0] <= 10_000:
-            return Fraction(math.factorial(whole[0]) if name == "factorial" else math.prod(range(whole[0], 0, -2)))
+            return Fraction(
+                math.factorial(whole[0])
+                if name == "factorial"
+                else math.prod(range(whole[0], 0, -2))
+            )
         if name == "binom" and 0 <= whole[1] and 0 <= whole[0] <= 10_000:
             return Fraction(math.comb(*whole))
     raise NotRational

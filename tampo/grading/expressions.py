@@ -15,7 +15,9 @@ from tampo.grading.tree import Node, NotUnderstood, number
 
 _END = Token("end", "")
 _CONSTANTS = {"e": "e", "i": "i"}
-_ACCENTS = frozenset("hat bar vec dot ddot tilde widehat widetilde overrightarrow check acute mathbb mathcal mathfrak mathscr".split())
+_ACCENTS = frozenset(
+    "hat bar vec dot ddot tilde widehat widetilde overrightarrow check acute mathbb mathcal mathfrak mathscr".split()
+)
 _PRODUCT = frozenset(("*", "cdot", "times", "ast", "cdotp"))
 _RELATION_WORDS = frozenset(("and", "or", "if", "for", "to", "where", "when", "with"))
 DEEPEST = 60
@@ -24,7 +26,9 @@ DEEPEST = 60
 class ExpressionReader:
     """Reads tokens left to right; every method leaves `position` behind what it read."""
 
-    def __init__(self, tokens: list[Token], *, loose: bool = False, nouns: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, tokens: list[Token], *, loose: bool = False, nouns: frozenset[str] = frozenset()
+    ) -> None:
         self.tokens = tokens
         self.position = 0
         self.loose = loose
@@ -106,7 +110,7 @@ class ExpressionReader:
                 left = _times(left, self._signed_factor())
             elif self.at("/", "div") or self.word_at("over"):
                 self.position += 1
-                left = Node("div", (left, self._denominator()))
+                left = _quotient(left, self._denominator())
             elif self.word_at("divided") and self.peek(1).text == "by":
                 self.position += 2
                 left = Node("div", (left, self._signed_factor()))
@@ -166,9 +170,14 @@ class ExpressionReader:
     def unit_here(self) -> tuple[units.Unit, int] | None:
         """Return the unit that ends the value at hand and where it ends, or None."""
         token = self.peek()
-        if self.depth_of_value() or token.kind not in ("let", "word", "cmd", "op") or self.position == 0:
+        if (
+            self.depth_of_value()
+            or token.kind not in ("let", "word", "cmd", "op")
+            or self.position == 0
+        ):
             return None
-        if token.kind == "op" and token.text not in "^€£¥₹₽₩¢/":
+        bracket = token.text == "(" and self.peek(1).roman and self.peek(1).kind == "word"
+        if token.kind == "op" and token.text not in "^€£¥₹₽₩¢/" and not bracket:
             return None
         found = units.match(self.tokens, self.position, loose=self.loose, nouns=self.nouns)
         if found is None:
@@ -248,7 +257,12 @@ class ExpressionReader:
         if token.kind == "cmd" and token.text == "circ" and alone:
             self.position = inner + 1 + braced
             return Node("deg", (node,))
-        if token.kind == "cmd" and token.text == "prime" or token.kind == "op" and token.text == "'":
+        if (
+            token.kind == "cmd"
+            and token.text == "prime"
+            or token.kind == "op"
+            and token.text == "'"
+        ):
             self.position = inner
             primes = 0
             while self.accept("prime", "'"):
@@ -256,8 +270,23 @@ class ExpressionReader:
             if braced:
                 self.expect("}")
             return _primed(node, primes)
-        marks = {"*": "conjugate", "ast": "conjugate", "star": "conjugate", "top": "transpose", "dagger": "adjoint", "intercal": "transpose", "perp": "perp", "+": "plus", "-": "minus"}
-        if token.kind in ("op", "cmd") and token.text in marks and alone and (braced or token.text not in "+-"):
+        marks = {
+            "*": "conjugate",
+            "ast": "conjugate",
+            "star": "conjugate",
+            "top": "transpose",
+            "dagger": "adjoint",
+            "intercal": "transpose",
+            "perp": "perp",
+            "+": "plus",
+            "-": "minus",
+        }
+        if (
+            token.kind in ("op", "cmd")
+            and token.text in marks
+            and alone
+            and (braced or token.text not in "+-")
+        ):
             self.position = inner + 1 + braced
             return Node("apply", (f"^{marks[token.text]}", node))
         exponent = self.script()
@@ -307,7 +336,8 @@ class ExpressionReader:
                 raise NotUnderstood(token.text)
             self.tokens = list(self.tokens)
             self.tokens[self.position : self.position + 1] = [
-                Token("num", digit, value=Fraction(digit)), Token("num", rest, value=Fraction(rest))
+                Token("num", digit, value=Fraction(digit)),
+                Token("num", rest, value=Fraction(rest)),
             ]
         elif token.kind == "word" and not token.roman and _letters(token):
             return self._one_letter()
@@ -332,6 +362,17 @@ def _times(left: Node, right: Node) -> Node:
     return Node("mul", (*(left.args if left.op == "mul" else (left,)), right))
 
 
+def _quotient(top: Node, bottom: Node) -> Node:
+    r"""Return a quotient; `dy/dx` and `\partial f/\partial x` as one symbol."""
+    for mark in (Node("sym", ("d",)), Node("sym", ("\\partial",))):
+        sides = [side.args if side.op == "mul" else () for side in (top, bottom)]
+        if all(len(s) > 1 and s[0] == mark and all(p.op == "sym" for p in s) for s in sides):
+            return Node(
+                "sym", ("/".join("".join(p.args[0] for p in s) for s in sides).replace("\\", ""),)
+            )
+    return Node("div", (top, bottom))
+
+
 def _primed(node: Node, primes: int) -> Node:
     if node.op == "sym":
         return Node("sym", (node.args[0] + "'" * primes,))
@@ -345,7 +386,9 @@ def _letters(token: Token) -> str:
     text = token.text
     if not text.isascii() or token.roman and not text.isupper():
         return ""
-    return text if len(text) <= 3 or text.isupper() or not set(text.casefold()) & set("aeiouy") else ""
+    return (
+        text if len(text) <= 3 or text.isupper() or not set(text.casefold()) & set("aeiouy") else ""
+    )
 
 
 def _glued(token: Token) -> tuple[str, str] | None:
@@ -361,11 +404,17 @@ letters_of = _letters
 glued = _glued
 times = _times
 
-_FACTOR_COMMANDS = frozenset(
-    "frac sqrt binom pi infty sum prod int oint lfloor lceil langle overline sin angle triangle partial over "
-    "prime lim choose { begin cases emptyset varnothing exp det gcd max min mathring "
-    "binom log operatorname cbrt measuredangle | ulcorner boldmath pounds not ell nexists".split()
-) - {"not", "nexists", "over", "choose", "prime", "lim"} | _ACCENTS | words.FUNCTIONS | frozenset(words.ALIASES)
+_FACTOR_COMMANDS = (
+    frozenset(
+        "frac sqrt binom pi infty sum prod int oint lfloor lceil langle overline sin angle triangle partial over "
+        "prime lim choose { begin cases emptyset varnothing exp det gcd max min mathring "
+        "binom log operatorname cbrt measuredangle | ulcorner boldmath pounds not ell nexists".split()
+    )
+    - {"not", "nexists", "over", "choose", "prime", "lim"}
+    | _ACCENTS
+    | words.FUNCTIONS
+    | frozenset(words.ALIASES)
+)
 _VALUE_ENDS = frozenset(
     ", ; ) ] } | = < > : le ge ne leq geq approx lt gt lor land pm in cup cap leqslant geqslant } and vee wedge & \\ end".split()
 )

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from tampo.grading.boxed import last_boxed
+from tampo.grading.boxed import final_answer
 from tampo.grading.comparison import answers_agree
 from tampo.grading.literal import is_exact
 from tampo.grading.pool import WorkerLost, WorkerPool, available_workers
@@ -101,9 +101,7 @@ def grade(
     return _grade(response, question, timeout_seconds, _shared_pool)
 
 
-def grade_record(
-    response: str, record: dict, *, timeout_seconds: float = TIMEOUT_SECONDS
-) -> Grade:
+def grade_record(response: str, record: dict, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Grade:
     """Grade one response against a canonical problem record, as `grade` does.
 
     Of the record, `answer` (list of accepted golds) is required; `answer_type`, `multiple`, `unit`,
@@ -183,13 +181,11 @@ def _grade(response: str, question: _Question, timeout_seconds: float, pool: Wor
     return known if isinstance(known, Grade) else _ask(*known, pool)
 
 
-def _read(
-    response: str, question: _Question, timeout_seconds: float
-) -> Grade | tuple[str, dict]:
+def _read(response: str, question: _Question, timeout_seconds: float) -> Grade | tuple[str, dict]:
     """Return the grade if notation tells, else the extracted answer and the worker's request."""
     if not timeout_seconds > 0:
         raise ValueError(f"timeout_seconds is {timeout_seconds}, allowed: above 0")
-    extracted = last_boxed(response)
+    extracted = final_answer(response)
     if not extracted:
         return Grade("unparseable", extracted, "no box" if extracted is None else "an empty box")
     if any(gold.strip() == extracted for gold in question.golds):

@@ -20,11 +20,27 @@ def is_name(node: Node) -> bool:
     if node.op == "apply":
         return True
     if node.op == "call":
-        return node.args[0] in ("abs", "det", "max", "min", "arg", "deg", "dim", "Re", "Im") and all(map(_letters_only, node.args[1:]))
+        return node.args[0] in (
+            "abs",
+            "det",
+            "max",
+            "min",
+            "arg",
+            "deg",
+            "dim",
+            "Re",
+            "Im",
+        ) and all(map(_letters_only, node.args[1:]))
     if node.op == "mul":
-        return _segment(node) or any(part.op in ("meet", "union") for part in node.args) or _function(node)
+        return (
+            _segment(node)
+            or any(part.op in ("meet", "union") for part in node.args)
+            or _function(node)
+        )
     if node.op == "div":
-        return all(_segment(part) or part.op == "sym" and part.args[0][:1].isupper() for part in node.args)
+        return all(
+            _segment(part) or part.op == "sym" and part.args[0][:1].isupper() for part in node.args
+        )
     if node.op == "brackets":
         return all(map(is_name, node.args[2:]))
     if node.op == "ratio":
@@ -34,12 +50,20 @@ def is_name(node: Node) -> bool:
 
 def _segment(node: Node) -> bool:
     """Two or more capitals: a segment, a triangle, an abbreviation."""
-    return node.op == "mul" and len(node.args) > 1 and all(p.op == "sym" and p.args[0][:1].isupper() for p in node.args)
+    return (
+        node.op == "mul"
+        and len(node.args) > 1
+        and all(p.op == "sym" and p.args[0][:1].isupper() for p in node.args)
+    )
 
 
 def _function(node: Node) -> bool:
     r"""`N(n)`, `P(A)`, `y(t)`, `\theta(t)`: a letter, then one letter."""
-    return len(node.args) == 2 and all(p.op in ("sym", "const") for p in node.args) and node.args[0] != node.args[1]
+    return (
+        len(node.args) == 2
+        and all(p.op in ("sym", "const") for p in node.args)
+        and node.args[0] != node.args[1]
+    )
 
 
 def _letters_only(node: Node) -> bool:
@@ -72,7 +96,12 @@ def written(node: Node) -> str:
 
 def is_condition(node: Node) -> bool:
     """Whether a relation is a condition on one real variable, an inequality somewhere in it."""
-    return node.op == "rel" and len(symbols(node)) == 1 and bool(set(node.args[0]) & _INEQUALITIES) and not contains(node, frozenset(("apply",)))
+    return (
+        node.op == "rel"
+        and len(symbols(node)) == 1
+        and bool(set(node.args[0]) & _INEQUALITIES)
+        and not contains(node, frozenset(("apply",)))
+    )
 
 
 def solved_for(node: Node) -> bool:
@@ -84,20 +113,37 @@ def solved_for(node: Node) -> bool:
         return False
     if left.op == "call" and left.args[0] == "abs":
         return left.args[1].op == "sym"
-    return left.op == "sym" or left.op == "pow" and left.args[0].op == "sym" and left.args[1].op == "num"
+    return (
+        left.op == "sym"
+        or left.op == "pow"
+        and left.args[0].op == "sym"
+        and left.args[1].op == "num"
+    )
 
 
 def anonymous(gold: Node, answer: Node) -> bool:
     """Whether words name one side's value, so that names need not match."""
-    return any(name.op == "sym" and name.args[0].startswith("name ") for name in (names_of(gold), names_of(answer)))
+    return any(
+        name.op == "sym" and name.args[0].startswith("name ")
+        for name in (names_of(gold), names_of(answer))
+    )
 
 
 def same_function(gold: Node, answer: Node) -> tuple[Node, Node] | None:
     """Return both sides with one bound variable, for the same function of another variable."""
     left, right = names_of(gold), names_of(answer)
-    if left.op == right.op == "apply" and left.args[0] == right.args[0] and len(left.args) == len(right.args) == 2:
+    if (
+        left.op == right.op == "apply"
+        and left.args[0] == right.args[0]
+        and len(left.args) == len(right.args) == 2
+    ):
         pair = left.args[1], right.args[1]
-    elif left.op == right.op == "mul" and _function(left) and _function(right) and left.args[0] == right.args[0]:
+    elif (
+        left.op == right.op == "mul"
+        and _function(left)
+        and _function(right)
+        and left.args[0] == right.args[0]
+    ):
         pair = left.args[1], right.args[1]
     else:
         return None
@@ -108,13 +154,58 @@ def same_function(gold: Node, answer: Node) -> tuple[Node, Node] | None:
     return gold, renamed(answer, pair[1].args[0], pair[0].args[0])
 
 
+def bound_alike(gold: Node, answer: Node) -> tuple[Node, Node]:
+    r"""Return both sides with one letter for "any integer", and without `k \in \mathbb{Z}` itself."""
+    bound = [_bound(side) for side in (gold, answer)]
+    if not any(bound):
+        return gold, answer
+    if all(bound):
+        (name, numbers), (other, others) = bound
+        if numbers != others or name != other and name in symbols(answer):
+            return gold, answer
+        answer = renamed(answer, other, name)
+    elif (
+        bound[1]
+        and len(free := symbols(gold) - symbols(_unbound(answer))) == 1
+        and bound[1][0] not in symbols(gold)
+    ):
+        answer = renamed(answer, bound[1][0], *free)
+    sides = [
+        _unbound(side) if held else side for side, held in zip((gold, answer), bound, strict=True)
+    ]
+    return sides[0], sides[1]
+
+
+def _bound(node: Node) -> tuple[str, str] | None:
+    """Return letter and set of the one condition `k \\in \\mathbb{Z}` in a list, or None."""
+    if node.op != "list":
+        return None
+    found = [
+        item
+        for item in node.args[1:]
+        if item.op == "member" and item.args[0].op == "sym" and not item.args[1].args
+    ]
+    used = [item for item in node.args[1:] if item.op != "member"]
+    if len(found) != 1 or len(found) + len(used) != len(node.args) - 1:
+        return None
+    (name,) = found[0].args[0].args
+    return (name, found[0].args[1].op) if any(name in symbols(item) for item in used) else None
+
+
+def _unbound(node: Node) -> Node:
+    kept = tuple(item for item in node.args[1:] if item.op != "member")
+    return kept[0] if len(kept) == 1 else Node("list", (node.args[0], *kept))
+
+
 def same_chain(gold: Node, answer: Node, equal: Equal) -> bool:
     """Compare `a < b < c` part by part, read from either end."""
     if len(gold.args[1]) != len(answer.args[1]):
         return False
     flipped = tuple(_FLIPPED[o] for o in reversed(answer.args[0])), tuple(reversed(answer.args[1]))
     for operators, operands in (answer.args, flipped):
-        if operators == gold.args[0] and all(equal(*pair) for pair in zip(gold.args[1], operands, strict=True)):
+        if operators == gold.args[0] and all(
+            equal(*pair) for pair in zip(gold.args[1], operands, strict=True)
+        ):
             return True
     return False
 
@@ -130,13 +221,26 @@ def chain_gives(gold: Node, answer: Node, agree):
         return Verdict(verdict.equal, f"{verdict.rule}, value of {written(answer)}")
     if symbols(operands[0]) and not is_name(operands[0]) and _numbers(operands[0]):
         return Verdict(False, "an equation, not a value")
-    steps = [part for index, part in enumerate(operands) if index and index == len(operands) - 1 or symbols(part) == symbols(gold) or not symbols(part)]
-    if len(steps) == 1 and value is None and is_name(operands[-1]) and symbols(operands[0]) == symbols(gold):
+    steps = [
+        part
+        for index, part in enumerate(operands)
+        if index
+        and index == len(operands) - 1
+        or symbols(part) == symbols(gold)
+        or not symbols(part)
+    ]
+    if (
+        len(steps) == 1
+        and value is None
+        and is_name(operands[-1])
+        and symbols(operands[0]) == symbols(gold)
+    ):
         steps = [operands[0]]
     verdicts = [agree(gold, part) for part in steps]
     verdict = verdicts[-1] if verdicts else Verdict(False, "chain")
     ok = any(v.equal for v in verdicts) and all(
-        v.equal or _rounded(part) and agree(part, gold).equal for v, part in zip(verdicts, steps, strict=True)
+        v.equal or _rounded(part) and agree(part, gold).equal
+        for v, part in zip(verdicts, steps, strict=True)
     )
     return Verdict(ok, f"{verdict.rule}, chain of equalities")
 
@@ -162,12 +266,30 @@ def compare(gold: Node, answer: Node, equal: Equal) -> bool | None:
         return None
     if golds is not None and answers is not None:
         if set(golds) != set(answers):
-            return _in_order(list(golds.values()), list(answers.values()), equal) if _indexed(golds) and _indexed(answers) else False
+            return (
+                _in_order(list(golds.values()), list(answers.values()), equal)
+                if _indexed(golds) and _indexed(answers)
+                else False
+            )
         return all(equal(value, answers[name]) for name, value in golds.items())
-    if golds is None and (theirs := {names_of(item) for item in items_of(gold)}) != {None} and theirs != set(answers):
+    if (
+        golds is None
+        and (theirs := {names_of(item) for item in items_of(gold)}) != {None}
+        and theirs != set(answers)
+    ):
         return False
-    names, values, other = (golds, list(golds.values()), answer) if golds is not None else (answers, list(answers.values()), gold)
-    plain = items_of(other) if other.op in ("list", "set") else other.args[2:] if other.op == "brackets" else ()
+    names, values, other = (
+        (golds, list(golds.values()), answer)
+        if golds is not None
+        else (answers, list(answers.values()), gold)
+    )
+    plain = (
+        items_of(other)
+        if other.op in ("list", "set")
+        else other.args[2:]
+        if other.op == "brackets"
+        else ()
+    )
     if other.op == "set" or len(plain) != len(values):
         return False
     orders = [values]
@@ -178,14 +300,18 @@ def compare(gold: Node, answer: Node, equal: Equal) -> bool | None:
     if golds is None and other.op == "list":
         return _unordered(list(plain), values, equal)
     for order in orders:
-        pairs = zip(order, plain, strict=True) if golds is not None else zip(plain, order, strict=True)
+        pairs = (
+            zip(order, plain, strict=True) if golds is not None else zip(plain, order, strict=True)
+        )
         if all(equal(*pair) for pair in pairs):
             return True
     return False
 
 
 def _in_order(golds: list[Node], answers: list[Node], equal: Equal) -> bool:
-    return len(golds) == len(answers) and all(equal(*pair) for pair in zip(golds, answers, strict=True))
+    return len(golds) == len(answers) and all(
+        equal(*pair) for pair in zip(golds, answers, strict=True)
+    )
 
 
 def _unordered(golds: list[Node], answers: list[Node], equal: Equal) -> bool:
@@ -202,7 +328,21 @@ def _unordered(golds: list[Node], answers: list[Node], equal: Equal) -> bool:
 
 def _by_name(node: Node) -> dict[Node, Node] | None:
     """Return name -> value of a list of two or more values with different names, or None."""
-    items = items_of(node) if node.op in ("list", "cases") else node.args[2:] if node.op == "brackets" else ()
+    if (
+        node.op == "rel"
+        and (names := names_of(node))
+        and names.op == "brackets"
+        and (value := value_of(node)).op == "brackets"
+    ):
+        pairs = dict(zip(names.args[2:], value.args[2:], strict=False))
+        return pairs if len(names.args) == len(value.args) == len(pairs) + 2 else None
+    items = (
+        items_of(node)
+        if node.op in ("list", "cases")
+        else node.args[2:]
+        if node.op == "brackets"
+        else ()
+    )
     if node.op == "list" and any(len(expanded(item)) > 1 for item in node.args[1:]):
         return None
     found = {}
@@ -216,10 +356,12 @@ def _by_name(node: Node) -> dict[Node, Node] | None:
 
 def _indexed(names: dict[Node, Node]) -> bool:
     """Whether the names are one letter with different indices: `x_1`, `x_2`."""
-    bases = {name.args[0].partition("_")[0] if name.op == "sym" and "_" in name.args[0] else None for name in names}
+    bases = {
+        name.args[0].partition("_")[0] if name.op == "sym" and "_" in name.args[0] else None
+        for name in names
+    }
     return len(bases) == 1 and None not in bases
 
 
 def _sorted_names(names: dict[Node, Node]) -> bool:
     return all(name.op == "sym" and name.args[0] in "xyz" for name in names)
-

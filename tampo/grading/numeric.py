@@ -131,7 +131,9 @@ class Evaluator:
 
     def _call(self, name, *args):
         values = [self.value(arg) for arg in args]
-        if name in ("factorial", "factorial2", "binom", "Gamma") and any(abs(v) > 10**12 for v in values):
+        if name in ("factorial", "factorial2", "binom", "Gamma") and any(
+            abs(v) > 10**12 for v in values
+        ):
             return self._apply(name, *args)
         function = _FUNCTIONS.get(name)
         if function is None:
@@ -160,7 +162,12 @@ def _odd_root(exponent: Node) -> int | None:
 
 
 def _root(index, value):
-    if mpmath.im(value) == 0 and mpmath.re(value) < 0 and mpmath.isint(index) and int(mpmath.re(index)) % 2:
+    if (
+        mpmath.im(value) == 0
+        and mpmath.re(value) < 0
+        and mpmath.isint(index)
+        and int(mpmath.re(index)) % 2
+    ):
         return -mpmath.root(-mpmath.re(value), int(mpmath.re(index)))
     if index == 2:
         return mpmath.sqrt(value)
@@ -180,7 +187,9 @@ def _whole(function):
             raise Undefined("not whole")
         result = 0
         for value in values:
-            result = function(result, int(mpmath.re(value))) if result else abs(int(mpmath.re(value)))
+            result = (
+                function(result, int(mpmath.re(value))) if result else abs(int(mpmath.re(value)))
+            )
         return mpmath.mpf(result)
 
     return wrapped

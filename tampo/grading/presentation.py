@@ -103,16 +103,19 @@ _SAID = (
     r"(?:(?:so|thus|hence|therefore)\b,?\s*)?(?:(?:the|our|my|your)\s+)?(?:(?:final|correct|required|desired|exact|numerical|numeric)\s+)*"
     r"(?:answer|result|value|solution|ans)s?(?:\s+to\s+the\s+(?:problem|question))?(?:\s*(?:is|are|was|equals))?(?:\s+therefore|\s+thus)?"
     r"(?:\s*:)?\s*(?:=\s*)?"
+    r"|(?:so|thus|hence|therefore)\b\s*[,:]?\s*"
     r"|(?:答案|最终答案|答)(?:是|为)?\s*[:：]?\s*|ответ\s*[:：-]?\s*|r[ée]ponse\s*[:：]\s*|respuesta\s*[:：]\s*|antwort\s*[:：]\s*"
     r"|resposta\s*[:：]\s*|risposta\s*[:：]\s*|정답\s*[:：]?\s*|답\s*[:：]\s*|答え\s*[:：]?\s*"
 )
 _PREFIX = re.compile(rf"^(?:{_SAID})(?=\S)(?![A-Za-z])", re.I)
 _PREFIX_WORD = re.compile(
-    r"^(?:(?:so|thus|hence|therefore)\b,?\s*)?(?:(?:the|our|my)\s+)?(?:(?:final|correct|required)\s+)*"
-    r"(?:answer|result|solution|value)\s*(?:is|are|:|equals|would be)\s*:?\s+(?=[A-Za-z])", re.I)  # fmt: skip
+    r"^(?:(?:thus|hence|therefore)\b\s*[,:]?\s+|(?:(?:so|thus|hence|therefore)\b,?\s*)?(?:(?:the|our|my)\s+)?(?:(?:final|correct|required)\s+)*"
+    r"(?:answer|result|solution|value)\s*(?:is|are|:|equals|would be)\s*:?\s+)(?=[A-Za-z])", re.I)  # fmt: skip
 _PREFIX_TEXT = re.compile(rf"^\\text\s*\{{\s*(?:{_SAID})\}}\s*[:=]?\s*(?=\S)", re.I)
 _PREFIX_IN_TEXT = re.compile(rf"^\\text\s*\{{\s*(?:{_SAID})(?=\S)(?![A-Za-z}}])", re.I)
-_LEAD = re.compile(r"^(?:=|\\(?:approx|simeq|sim|Rightarrow|implies|to|rightarrow|Longrightarrow|cong)(?![A-Za-z])|:)\s*")
+_LEAD = re.compile(
+    r"^(?:=|\\(?:approx|simeq|sim|Rightarrow|implies|to|rightarrow|Longrightarrow|cong)(?![A-Za-z])|:)\s*"
+)
 _TRAIL = re.compile(r"(?:\s|\\\\|(?<!\\)[;,:]|(?<![.\\])\.(?=\s*$)|(?<!\\)\\$)+$")
 _SIMPLE = re.compile(r"[-+]?[\d./]+\d|\d")
 
@@ -129,7 +132,9 @@ def plain(text: str) -> str:
         text = _without_html(text)
     if "\\" in text or "$" in text or "{" in text:
         if "\\left" in text and "\\right" in text:
-            text = re.sub(r"\\left\s*\\?\{\s*(\\begin\s*\{(?:array|aligned)\})", r"\\cases \1", text)
+            text = re.sub(
+                r"\\left\s*\\?\{\s*(\\begin\s*\{(?:array|aligned)\})", r"\\cases \1", text
+            )
         for pattern, replacement in _TEX:
             text = pattern.sub(replacement, text)
     elif "  " in text:

@@ -36,7 +36,9 @@ def same_set(gold: Node, answer: Node) -> bool:
         left, right = read(gold), read(answer)
     except (NotASet, Undefined, NotComputed):
         return False
-    return len(left) == len(right) and all(_same_piece(*pair) for pair in zip(left, right, strict=True))
+    return len(left) == len(right) and all(
+        _same_piece(*pair) for pair in zip(left, right, strict=True)
+    )
 
 
 def _same_piece(left: Piece, right: Piece) -> bool:
@@ -130,13 +132,22 @@ def union(*sets: Pieces) -> Pieces:
     found: list[Piece] = []
     for piece in pieces:
         last = found[-1] if found else None
-        touches = last and (piece.low < last.high or _same(piece.low, last.high) and (piece.low_in or last.high_in))
+        touches = last and (
+            piece.low < last.high or _same(piece.low, last.high) and (piece.low_in or last.high_in)
+        )
         if not touches:
             found.append(piece)
         elif _same(piece.high, last.high):
-            found[-1] = last._replace(high_in=last.high_in or piece.high_in, low_in=last.low_in or _same(piece.low, last.low) and piece.low_in)
+            found[-1] = last._replace(
+                high_in=last.high_in or piece.high_in,
+                low_in=last.low_in or _same(piece.low, last.low) and piece.low_in,
+            )
         elif piece.high > last.high:
-            found[-1] = last._replace(high=piece.high, high_in=piece.high_in, low_in=last.low_in or _same(piece.low, last.low) and piece.low_in)
+            found[-1] = last._replace(
+                high=piece.high,
+                high_in=piece.high_in,
+                low_in=last.low_in or _same(piece.low, last.low) and piece.low_in,
+            )
     return tuple(found)
 
 
@@ -145,7 +156,9 @@ def complement(pieces: Pieces) -> Pieces:
     found, low, low_in = [], mpmath.ninf, False
     for piece in pieces:
         if piece.low > low or low_in and not piece.low_in and _same(piece.low, low):
-            found.append(Piece(low, low_in, piece.low, not piece.low_in and not mpmath.isinf(piece.low)))
+            found.append(
+                Piece(low, low_in, piece.low, not piece.low_in and not mpmath.isinf(piece.low))
+            )
         low, low_in = piece.high, not piece.high_in and not mpmath.isinf(piece.high)
     if low != mpmath.inf:
         found.append(Piece(low, low_in, mpmath.inf, False))
@@ -157,8 +170,12 @@ def meet(left: Pieces, right: Pieces) -> Pieces:
     found = []
     for a in left:
         for b in right:
-            low, low_in = max(((a.low, a.low_in), (b.low, b.low_in)), key=lambda e: (e[0], not e[1]))
-            high, high_in = min(((a.high, a.high_in), (b.high, b.high_in)), key=lambda e: (e[0], e[1]))
+            low, low_in = max(
+                ((a.low, a.low_in), (b.low, b.low_in)), key=lambda e: (e[0], not e[1])
+            )
+            high, high_in = min(
+                ((a.high, a.high_in), (b.high, b.high_in)), key=lambda e: (e[0], e[1])
+            )
             if low < high or low == high and low_in and high_in:
                 found.append(Piece(low, low_in, high, high_in))
     return union(tuple(found))
@@ -207,7 +224,9 @@ def _linear(left: Node, right: Node, name: str) -> tuple | None:
 
     def at(x):
         values = {name: mpmath.mpf(x)}
-        return Evaluator(dict(values), complex_plane=False).value(left) - Evaluator(dict(values), complex_plane=False).value(right)
+        return Evaluator(dict(values), complex_plane=False).value(left) - Evaluator(
+            dict(values), complex_plane=False
+        ).value(right)
 
     try:
         values = [at(x) for x in (0, 1, "-2.5", "7.25")]
@@ -216,7 +235,10 @@ def _linear(left: Node, right: Node, name: str) -> tuple | None:
     slope = values[1] - values[0]
     if mpmath.im(slope) or abs(slope) < _TOLERANCE:
         return None
-    if all(_same(values[0] + slope * mpmath.mpf(x), value) for x, value in (("-2.5", values[2]), ("7.25", values[3]))):
+    if all(
+        _same(values[0] + slope * mpmath.mpf(x), value)
+        for x, value in (("-2.5", values[2]), ("7.25", values[3]))
+    ):
         return slope, values[0]
     return None
 
@@ -228,7 +250,14 @@ def _solved(operator: str, left: Node, right: Node, name: str) -> Pieces:
     from tampo.grading.symbolic import as_sympy
 
     variable = sympy.Symbol(name, real=True)
-    relation = {"<": sympy.Lt, ">": sympy.Gt, "<=": sympy.Le, ">=": sympy.Ge, "=": sympy.Eq, "!=": sympy.Ne}[operator]
+    relation = {
+        "<": sympy.Lt,
+        ">": sympy.Gt,
+        "<=": sympy.Le,
+        ">=": sympy.Ge,
+        "=": sympy.Eq,
+        "!=": sympy.Ne,
+    }[operator]
     sides = [as_sympy(side, {name: variable}) for side in (left, right)]
     try:
         condition = relation(*sides)
@@ -246,7 +275,11 @@ def _from_sympy(found) -> Pieces:
     if isinstance(found, sympy.FiniteSet):
         return union(*((Piece(p, True, p, True),) for p in (_value(x) for x in found)))
     if isinstance(found, sympy.Interval):
-        return (Piece(_value(found.start), not found.left_open, _value(found.end), not found.right_open),)
+        return (
+            Piece(
+                _value(found.start), not found.left_open, _value(found.end), not found.right_open
+            ),
+        )
     if isinstance(found, sympy.Union):
         return union(*map(_from_sympy, found.args))
     if isinstance(found, sympy.Complement):

@@ -19,11 +19,33 @@ RELATIONS = {
     "geq": ">=", "geqslant": ">=", "geqq": ">=", "ne": "!=", "neq": "!=", "approx": "=", "simeq": "=",
     "equiv": "==", "cong": "==", "coloneqq": "=",
 }  # fmt: skip
-_SET_OPERATORS = {"cup": "union", "cap": "meet", "setminus": "without", "backslash": "without", "smallsetminus": "without"}
-_JOINERS = {"and": "and", "or": "or", "lor": "or", "land": "and", "vee": "or", "wedge": "and", ";": ";", ",": ","}
+_KINDS = {"integer": "integers", "real": "reals", "natural": "naturals"}
+_KIND_WORDS = frozenset(
+    "is an a any some all every arbitrary number numbers positive integers reals".split()
+)
+_SET_OPERATORS = {
+    "cup": "union",
+    "cap": "meet",
+    "setminus": "without",
+    "backslash": "without",
+    "smallsetminus": "without",
+}
+_JOINERS = {
+    "and": "and",
+    "or": "or",
+    "lor": "or",
+    "land": "and",
+    "vee": "or",
+    "wedge": "and",
+    ";": ";",
+    ",": ",",
+    "where": ",",
+    "for": ",",
+    "with": ",",
+}
 _ROW_ENVIRONMENTS = frozenset("cases dcases rcases aligned align gathered array split".split())
-_CLOCK = re.compile(r"(\d{1,2})\s*(?::\s*(\d{2}))?\s*(?:\\(?:text|mathrm)\s*\{)?\s*([ap])\.?\s*m\b\.?\s*\}?\.?", re.I)
-_POINTER = re.compile(r"\\(?:mapsto)(?![A-Za-z])")
+_CLOCK = re.compile(r"\s*(\d{1,2})\s*(?::\s*(\d{2}))?\s*([ap])\.?\s*m\b\.?\s*", re.I)
+_TEXT = re.compile(r"\\(?:text|mathrm)\s*\{([^{}]*)\}")
 
 
 class StructureReader(AtomReader):
@@ -56,9 +78,16 @@ class StructureReader(AtomReader):
 
     def _closed(self) -> bool:
         token = self.peek()
-        if token.kind == "end" or token.kind == "op" and token.text in "})]":
+        if token.kind == "end" or token.kind == "op" and token.text in "})":
             return True
-        return self.at("}", "rangle", "end") or self.depth > 0 and self.at("[") and not self.bracket_is_factor()
+        if token.text == "]" and token.kind == "op":
+            return self.depth > 0
+        return (
+            self.at("}", "rangle", "end")
+            or self.depth > 0
+            and self.at("[")
+            and not self.bracket_is_factor()
+        )
 
     def _joiner(self) -> str:
         """Read what separates two items, `, and` as one; the empty string if nothing does."""
@@ -76,6 +105,9 @@ class StructureReader(AtomReader):
 
     def relation(self) -> Node:
         start = self.position
+        kind = self._kind_of_number()
+        if kind is not None:
+            return kind
         try:
             first = self.ratio()
             if self.peek().kind != "end" and not self._ends_item():
@@ -94,12 +126,35 @@ class StructureReader(AtomReader):
             operands.append(self.ratio())
         return Node("rel", (tuple(operators), tuple(operands))) if operators else first
 
+    def _kind_of_number(self) -> Node | None:
+        """Read `k is an integer`, `any integer k` as membership, or return None."""
+        run = []
+        while len(run) < 6 and self.peek(len(run)).kind in ("word", "let"):
+            run.append(self.peek(len(run)).text)
+        letters = [w for w in run if len(w) == 1 and w != "a"]
+        said = [w.casefold() for w in run if w not in letters]
+        kind = next((_KINDS[words.singular(w)] for w in said if words.singular(w) in _KINDS), None)
+        if (
+            kind is None
+            or len(letters) != 1
+            or set(said) - _KIND_WORDS - {f"{k}s" for k in _KINDS} - set(_KINDS)
+        ):
+            return None
+        self.position += len(run)
+        name = self._letter(letters[0])
+        return Node("member", (name, Node("naturals" if "positive" in said else kind)))
+
     def _ends_item(self) -> bool:
         token = self.peek()
         return (
             self._closed()
-            or token.kind in ("op", "cmd", "word") and token.text.casefold() in _JOINERS
-            or token.kind in ("op", "cmd") and (token.text in RELATIONS or token.text in ("in", "|", ":", "!", "&", "\\", "over", "choose", "mid"))
+            or token.kind in ("op", "cmd", "word")
+            and token.text.casefold() in _JOINERS
+            or token.kind in ("op", "cmd")
+            and (
+                token.text in RELATIONS
+                or token.text in ("in", "|", ":", "!", "&", "\\", "over", "choose", "mid")
+            )
         )
 
     def _relation_operator(self) -> str | None:
@@ -135,7 +190,9 @@ class StructureReader(AtomReader):
 
     def ratio(self) -> Node:
         parts = [self.sets()]
-        while (self.at(":") and not self.in_braces or self.word_at("to")) and self.peek(1).kind != "end":
+        while (self.at(":") and not self.in_braces or self.word_at("to")) and self.peek(
+            1
+        ).kind != "end":
             self.position += 1
             parts.append(self.sets())
         return Node("ratio", tuple(parts)) if len(parts) > 1 else parts[0]
@@ -147,17 +204,26 @@ class StructureReader(AtomReader):
             if token.kind == "cmd" and token.text in _SET_OPERATORS:
                 self.position += 1
                 left = Node(_SET_OPERATORS[token.text], (left, self.value()))
-            elif token.kind == "let" and token.text == "U" and left.op in ("brackets", "set", "union"):
+            elif (
+                token.kind == "let"
+                and token.text == "U"
+                and left.op in ("brackets", "set", "union")
+            ):
                 self.position += 1
                 left = Node("union", (left, self.value()))
             else:
-                return left
+                return _without(left)
 
     def value(self) -> Node:
         """Read a sum and the unit behind it."""
         prefix = None
-        if self.peek().kind == "op" and self.peek().text in "€£¥₹₽₩":
+        if (
+            self.peek().kind == "op"
+            and self.peek().text in "€£¥₹₽₩"
+            or self.word_at("usd", "eur", "rs", "us", "inr")
+        ):
             prefix = self.next()
+            self.accept(".")
         node = self.sum()
         if prefix is None and (found := self.unit_here()) is not None:
             unit, self.position = found
@@ -167,7 +233,13 @@ class StructureReader(AtomReader):
     def bracket_is_factor(self) -> bool:
         """Whether `[` opens a factor, not closes an interval like `[0,1[`."""
         after = self.peek(1)
-        return not (after.kind == "end" or after.text in _JOINERS or after.text in _SET_OPERATORS or after.kind == "op" and after.text in ")]}")
+        return not (
+            after.kind == "end"
+            or after.text in _JOINERS
+            or after.text in _SET_OPERATORS
+            or after.kind == "op"
+            and after.text in ")]}"
+        )
 
     # --- structures ---------------------------------------------------------------------------------
 
@@ -278,6 +350,15 @@ class StructureReader(AtomReader):
         return name
 
 
+def _without(node: Node) -> Node:
+    r"""Return `\mathbb{R} - \{0\}` as a difference of sets, anything else as it is."""
+    if node.op == "add" and len(node.args) == 2 and node.args[1].op == "neg":
+        left, right = node.args[0], node.args[1].args[0]
+        if right.op == "set" and left.op in ("reals", "brackets", "union", "set"):
+            return Node("without", (left, right))
+    return node
+
+
 def _grouped(items: list[Node], joiners: list[str]) -> Node:
     """Return a list of `items`; where semicolons stand beside commas, a list of tuples."""
     if ";" in joiners and "," in joiners:
@@ -293,18 +374,22 @@ def _grouped(items: list[Node], joiners: list[str]) -> Node:
 
 
 @lru_cache(maxsize=8192)
-def read(text: str, *, thousands: bool = True, loose: bool = False, nouns: frozenset[str] = frozenset()) -> Node:
+def read(
+    text: str, *, thousands: bool = True, loose: bool = False, nouns: frozenset[str] = frozenset()
+) -> Node:
     """Return the structure of plain `text`; a text node where it is not mathematics as a whole.
 
     Raises:
         NotUnderstood: it is too long, or its groups do not close.
     """
-    if (clock := _CLOCK.fullmatch(text)) is not None:
+    if (clock := _CLOCK.fullmatch(_TEXT.sub(r"\1", text))) is not None:
         hour, minute, half = clock.groups()
         return Node("clock", (int(hour), int(minute or 0), half.lower()))
     tokens = tokenise(text, thousands=thousands)
     grouped = tokens
-    if any(t.kind == "cmd" and t.text in ("over", "choose") for t in tokens):  # {a \\over b} without its braces
+    if any(
+        t.kind == "cmd" and t.text in ("over", "choose") for t in tokens
+    ):  # {a \\over b} without its braces
         grouped = [Token("op", "{"), *tokens, Token("op", "}")]
     try:
         reader = StructureReader(grouped, loose=loose, nouns=nouns)
@@ -320,23 +405,69 @@ def words_of(tokens: list[Token]) -> tuple[str, ...]:
     """Return words without articles, plurals, ordinals and case, and all other tokens as written."""
     found: list[str] = []
     for index, token in enumerate(tokens):
-        if token.text.casefold() in words.ARTICLES and (token.kind == "word" or token.roman) and len(tokens) > 1:
+        if (
+            token.text.casefold() in words.ARTICLES
+            and (token.kind == "word" or token.roman)
+            and len(tokens) > 1
+        ):
             continue
         if token.kind == "word":
             word = token.text.casefold()
             after_number = index and tokens[index - 1].kind == "num"
             if word in ("st", "nd", "rd", "th") and after_number:
                 continue
-            found.append(words.ORDINALS.get(word) or words.singular(word))
+            found.append(words.ORDINALS.get(word) or words.stem(word))
         elif token.kind == "num":
             found.append(str(token.value))
-        elif token.kind == "op" and token.text in '.,;:{}()"' or token.kind == "cmd" and token.text == "\\":
+        elif (
+            token.kind == "op"
+            and token.text in '.,;:{}()"'
+            or token.kind == "cmd"
+            and token.text == "\\"
+        ):
             continue
         else:
             found.append({"cdot": "*", "times": "*"}.get(token.text, token.text))
     return tuple(found)
 
 
-def text_form(text: str) -> tuple[str, ...]:
-    """Return plain `text` as `words_of` gives it."""
-    return words_of(tokenise(text))
+_LEADING = frozenset("on in at it they she he is are there by to".split())
+_SAME_TEXTS = [
+    frozenset(
+        map(
+            tuple,
+            map(
+                str.split,
+                ("emptyset", "varnothing", "empty set", "no solution", "no real solution", "none"),
+            ),
+        )
+    ),
+    frozenset(map(tuple, map(str.split, ("undefined", "doe not exist", "dne")))),
+]
+
+
+def same_words(gold: str, answer: str) -> bool:
+    """Return whether two plain texts say the same: names in any order, the usual words for nothing."""
+    try:
+        sides = [_said(text) for text in (gold, answer)]
+    except NotUnderstood:
+        return gold.split() == answer.split()
+    if not any(len(w) > 1 and w.isalpha() for part in sides[0] for w in part):
+        return False
+    if sorted(sides[0]) == sorted(sides[1]):
+        return True
+    return any(set(sides[0]) | set(sides[1]) <= same for same in _SAME_TEXTS)
+
+
+def _said(text: str) -> list[tuple[str, ...]]:
+    """Return the parts between commas and "and", each as words, without what only leads in."""
+    parts: list[list[Token]] = [[]]
+    for token in tokenise(text):
+        if token.text == "," or token.kind == "word" and token.text.casefold() == "and":
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    found = [words_of(part) for part in parts if part]
+    while found and len(found[0]) > 1 and found[0][0] in _LEADING:
+        found[0] = found[0][1:]
+    return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NamedTuple
 
-from tampo.grading.tokens import Token
+from tampo.grading.tokens import Token, tokenise
 from tampo.grading.words import MEANINGFUL, PERCENT, singular
 
 
@@ -28,7 +28,7 @@ _WORDS = {
     "mile": "mile", "nautical_mile": "nmi", "light_year": "lightyear", "parsec": "parsec", "angstrom": "angstrom",
     "astronomical_unit": "AU", "second": "second sec", "minute": "minute min", "hour": "hour hr", "day": "day",
     "week": "week", "month": "month", "year": "year yr", "decade": "decade", "century": "century centuries",
-    "millisecond": "millisecond", "microsecond": "microsecond", "nanosecond": "nanosecond", "gram": "gram gramme",
+    "millisecond": "millisecond", "microsecond": "microsecond", "nanosecond": "nanosecond", "gram": "gram gramme gm",
     "kilogram": "kilogram kilo", "milligram": "milligram", "microgram": "microgram", "metric_ton": "tonne",
     "ton": "ton", "pound": "pound lb", "ounce": "ounce oz", "stone": "stone", "liter": "liter litre",
     "milliliter": "milliliter millilitre", "centiliter": "centiliter", "gallon": "gallon gal", "quart": "quart qt",
@@ -101,7 +101,9 @@ def _vocabulary() -> dict[str, str]:
     known |= {word: f"counted {word}" for word in _COUNTED}
     known |= {f"{word}s": f"counted {word}" for word in _COUNTED}
     known |= {f"{word[:-1]}ies": f"counted {word}" for word in _COUNTED if word.endswith("y")}
-    known |= {f"{word}es": f"counted {word}" for word in _COUNTED if word.endswith(("x", "s", "ch", "sh"))}
+    known |= {
+        f"{word}es": f"counted {word}" for word in _COUNTED if word.endswith(("x", "s", "ch", "sh"))
+    }
     for alias, name in {
         "dollar": "dollar dollars usd buck bucks", "cent": "cent cents ¢ penny pennies", "euro": "euro euros eur €",
         "pound sterling": "gbp £", "yuan": "yuan rmb cny 元 块", "rupee": "rupee rupees inr rs ₹", "yen": "yen jpy ¥ 円",
@@ -114,7 +116,9 @@ def _vocabulary() -> dict[str, str]:
 _KNOWN = _vocabulary()
 
 
-def match(tokens: list[Token], start: int, *, loose: bool, nouns: frozenset[str] = frozenset()) -> tuple[Unit, int] | None:
+def match(
+    tokens: list[Token], start: int, *, loose: bool, nouns: frozenset[str] = frozenset()
+) -> tuple[Unit, int] | None:
     """Return the unit that begins at `start` and where it ends, or None.
 
     `loose` takes plain letters for symbols (`9.8 m/s^2`, `2\\pi cm`), as behind a number; else only
@@ -139,7 +143,10 @@ class _Matcher:
                 return None
             if not compound and not first.space:
                 return None
-        written = "".join((" " if t.space and i else "") + ("\\" if t.kind == "cmd" else "") + t.text for i, t in enumerate(self.tokens[start:end]))
+        written = "".join(
+            (" " if t.space and i else "") + ("\\" if t.kind == "cmd" else "") + t.text
+            for i, t in enumerate(self.tokens[start:end])
+        )
         kept = tuple(sorted((name, power) for name, power in parts.items() if power))
         return Unit(kept, written), end
 
@@ -151,7 +158,11 @@ class _Matcher:
         position = factor
         while position < len(self.tokens):
             token = self.tokens[position]
-            divides = token.text == "/" or token.kind == "word" and token.text.casefold() in ("per", "каждый")
+            divides = (
+                token.text == "/"
+                or token.kind == "word"
+                and token.text.casefold() in ("per", "каждый")
+            )
             if divides:
                 after = position + 1
                 if self._at(after).text.casefold() in ("a", "an", "each"):
@@ -164,7 +175,11 @@ class _Matcher:
             if token.text in ("cdot", "times", "*", "-", "."):
                 factor = self._factor(position + 1, sign, parts) if token.text != "." else None
                 if factor is None:
-                    return position + 1 if token.text == "." and position + 1 == len(self.tokens) else position
+                    return (
+                        position + 1
+                        if token.text == "." and position + 1 == len(self.tokens)
+                        else position
+                    )
                 position = factor
                 continue
             factor = self._factor(position, sign, parts)
@@ -187,12 +202,12 @@ class _Matcher:
         power = Fraction(sign)
         lowered = token.text.casefold()
         if token.kind == "word" and lowered in ("square", "sq", "cubic", "cu"):
-            name = self._name(position + 1)
+            name = self._name(position + 1 + (self._at(position + 1).text == "."))
             if name is None or name.startswith(("counted", "currency")) and name != "counted unit":
                 pass
             else:
                 power *= 2 if lowered in ("square", "sq") else 3
-                position += 1
+                position += 1 + (self._at(position + 1).text == ".")
                 return self._power(position + 1, name, power, parts)
         name = self._name(position)
         if name is None:
@@ -205,7 +220,10 @@ class _Matcher:
         return self._power(position + 1, name, power, parts)
 
     def _power(self, position: int, name: str, power: Fraction, parts: dict[str, Fraction]) -> int:
-        if self._at(position).kind == "word" and self._at(position).text.casefold() in ("squared", "cubed"):
+        if self._at(position).kind == "word" and self._at(position).text.casefold() in (
+            "squared",
+            "cubed",
+        ):
             power *= 2 if self._at(position).text.casefold() == "squared" else 3
             position += 1
         elif self._at(position).text == "^":
@@ -262,12 +280,21 @@ class _Matcher:
             return _KNOWN.get(text) if text in "€£¥₹₽₩¢" else None
         if token.kind not in ("let", "word"):
             return None
-        if text in _SYMBOLS and (token.roman or self.loose or (len(text) > 1 and token.space and text not in ("mg", "pm", "in", "ha"))):
+        if text in _SYMBOLS and (
+            token.roman
+            or self.loose
+            or (len(text) > 1 and token.space and text not in ("mg", "pm", "in", "ha"))
+        ):
             return _SYMBOLS[text]
         lowered = text.casefold()
         if lowered in PERCENT or token.kind == "let":
             return None
-        if lowered in _KNOWN and (lowered not in MEANINGFUL or lowered in ("degree", "square", "cube", "zero", "root") and False or _KNOWN[lowered] in ("degree", "radian")):
+        if lowered in _KNOWN and (
+            lowered not in MEANINGFUL
+            or lowered in ("degree", "square", "cube", "zero", "root")
+            and False
+            or _KNOWN[lowered] in ("degree", "radian")
+        ):
             return _KNOWN[lowered]
         if singular(lowered) in self.nouns and lowered not in MEANINGFUL:
             return f"counted {singular(lowered)}"
@@ -292,4 +319,15 @@ def asked_nouns(problem: str | None) -> frozenset[str]:
     return frozenset(found) - MEANINGFUL
 
 
-_STOPS = frozenset("are is do does did can could will would has have had were was in of to for that".split())
+def own_nouns(gold: str) -> frozenset[str]:
+    r"""Return the upright words of a plain gold that begins with a number: `81\text{ teachers}`."""
+    tokens = tokenise(gold)
+    if not tokens or tokens[0].kind != "num":
+        return frozenset()
+    found = {singular(t.text.casefold()) for t in tokens if t.kind == "word" and t.roman}
+    return frozenset() if found & MEANINGFUL else frozenset(found)
+
+
+_STOPS = frozenset(
+    "are is do does did can could will would has have had were was in of to for that".split()
+)

@@ -33,7 +33,11 @@ def as_numeral(node: Node) -> Numeral | None:
 def adds_to(gold: Node, answer: Node) -> bool:
     """Whether the answer is the gold plus or minus something, which no rounding excuses."""
     value = exact(gold)
-    return answer.op == "add" and value is not None and any(exact(term) == value for term in answer.args)
+    return (
+        answer.op == "add"
+        and value is not None
+        and any(exact(term) == value for term in answer.args)
+    )
 
 
 def items_of(node: Node) -> tuple[Node, ...]:
@@ -53,7 +57,9 @@ def expanded(node: Node) -> tuple[Node, ...]:
     r"""Return both values of an expression with `\pm` or `\mp`, or the node alone."""
     if node.op in ("list", "set") or not contains(node, _SIGNS):
         return (node,)
-    return tuple(replace(node, lambda part, upper=upper: _signed(part, upper)) for upper in (True, False))
+    return tuple(
+        replace(node, lambda part, upper=upper: _signed(part, upper)) for upper in (True, False)
+    )
 
 
 def _signed(node: Node, upper: bool) -> Node:
@@ -78,10 +84,18 @@ def in_degrees(node: Node) -> Node | None:
 
 def without_degrees(node: Node) -> Node:
     """Return an expression with its degree signs left out, save those in trigonometric functions."""
-    if not contains(node, _DEGREES) or node.op == "deg" and node.args[0].op == "mul" and len(node.args[0].args) == 1:
+    if (
+        not contains(node, _DEGREES)
+        or node.op == "deg"
+        and node.args[0].op == "mul"
+        and len(node.args[0].args) == 1
+    ):
         return node
     if node.op == "deg":
         return without_degrees(node.args[0])
     if node.op == "call" and node.args[0] in TRIGONOMETRIC:
         return node
-    return Node(node.op, tuple(without_degrees(part) if isinstance(part, Node) else part for part in node.args))
+    return Node(
+        node.op,
+        tuple(without_degrees(part) if isinstance(part, Node) else part for part in node.args),
+    )

@@ -14,14 +14,14 @@ GREEK = frozenset(
 ALIASES = {
     "varepsilon": "epsilon", "vartheta": "theta", "varphi": "phi", "varrho": "rho", "varsigma": "sigma",
     "tg": "tan", "ctg": "cot", "arctg": "arctan", "arcctg": "arccot", "cosec": "csc", "asin": "arcsin",
-    "acos": "arccos", "atan": "arctan", "sh": "sinh", "ch": "cosh", "lg": "log", "ceiling": "ceil",
+    "acos": "arccos", "atan": "arctan", "sh": "sinh", "ch": "cosh", "ceiling": "ceil",
     "infinity": "infty", "oo": "infty", "inf": "infty",
 }  # fmt: skip
 TRIGONOMETRIC = frozenset("sin cos tan cot sec csc".split())
 FUNCTIONS = TRIGONOMETRIC | frozenset(
     "arcsin arccos arctan arccot arcsec arccsc sinh cosh tanh coth sech csch arsinh artanh arcosh "
     "ln log exp gcd lcm max min abs floor ceil sqrt cbrt det Re Im arg sgn sign deg dim ker "
-    "Gamma erf lb".split()
+    "Gamma erf lb lg".split()
 )
 PLAIN_NAMES = FUNCTIONS | frozenset(
     "pi theta alpha beta gamma delta epsilon lambda omega mu tau rho sigma phi psi infty pm cup cap"
@@ -36,7 +36,13 @@ _ONES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
     "sixteen seventeen eighteen nineteen"
 ).split()
-_TENS = dict(zip("twenty thirty forty fifty sixty seventy eighty ninety".split(), range(20, 100, 10), strict=True))
+_TENS = dict(
+    zip(
+        "twenty thirty forty fifty sixty seventy eighty ninety".split(),
+        range(20, 100, 10),
+        strict=True,
+    )
+)
 SMALL = {name: value for value, name in enumerate(_ONES)} | _TENS
 SCALES = {
     "hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12,
@@ -47,7 +53,9 @@ _PARTS = {
     "half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7,
     "eighth": 8, "ninth": 9, "tenth": 10, "twelfth": 12, "hundredth": 100, "thousandth": 1000,
 }  # fmt: skip
-PARTS = _PARTS | {f"{name}s": value for name, value in _PARTS.items() if name not in ("half", "halves")}
+PARTS = _PARTS | {
+    f"{name}s": value for name, value in _PARTS.items() if name not in ("half", "halves")
+}
 PERCENT = frozenset("percent pct percentage".split())
 
 MEANINGFUL = (
@@ -96,7 +104,12 @@ def read_number(words: list[str]) -> tuple[Fraction, int] | None:
             group *= 100
         elif word in SCALES and word != "hundred" and seen and group:
             total, group = total + group * SCALES[word], 0
-        elif word == "and" and last in SCALES and words[index + 1 : index + 2] and words[index + 1] in SMALL:
+        elif (
+            word == "and"
+            and last in SCALES
+            and words[index + 1 : index + 2]
+            and words[index + 1] in SMALL
+        ):
             continue
         elif word in PARTS and seen and word not in ("second",):
             return Fraction(total + group, PARTS[word]), index + 1
@@ -112,11 +125,17 @@ def read_number(words: list[str]) -> tuple[Fraction, int] | None:
     return (Fraction(total + group), used) if seen else None
 
 
+def stem(word: str) -> str:
+    """Return what the singular and the plural of a word have in common."""
+    word = singular(word)
+    return word[:-1] if len(word) > 4 and word.endswith("e") else word
+
+
 def singular(word: str) -> str:
     """Return a rough singular, the same for both numbers of a word."""
     if len(word) > 3 and word.endswith("ies"):
         return word[:-3] + "y"
-    if len(word) > 4 and word.endswith(("ses", "xes", "ches", "shes")):
+    if len(word) > 4 and word.endswith(("xes", "ches", "shes")):
         return word[:-2]
     if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
         return word[:-1]
