@@ -77,7 +77,7 @@ class AtomReader(ExpressionReader):
                 return _repeat(token.text, digits)
         elif self.at("dot"):
             run, dotted = "", []
-            while self.at("dot") or self.peek().kind == "num" and dotted:
+            while self.at("dot") or (self.peek().kind == "num" and dotted):
                 if self.accept("dot"):
                     dotted.append(len(run))
                     digit = self._braced_digits()
@@ -102,7 +102,7 @@ class AtomReader(ExpressionReader):
     def _braced_digits(self) -> str | None:
         braced = self.accept("{")
         token = self.next()
-        if token.kind != "num" or not token.text.isdecimal() or braced and not self.accept("}"):
+        if token.kind != "num" or not token.text.isdecimal() or (braced and not self.accept("}")):
             return None
         return token.text
 
@@ -119,7 +119,7 @@ class AtomReader(ExpressionReader):
         base = _BASE_NAMES.get(token.text.casefold()) if token.kind == "word" else None
         if token.kind == "num" and token.text.isdecimal():
             base = int(token.text)
-        if base is None or bracket and not self.accept(")") or braced and not self.accept("}"):
+        if base is None or (bracket and not self.accept(")")) or (braced and not self.accept("}")):
             raise NotUnderstood("a subscript on a number")
         return Node("based", (digits, base))
 
@@ -173,7 +173,7 @@ class AtomReader(ExpressionReader):
         if name == "infty" or token.text == "pi":
             self.position += 1
             return Node("const", ("pi" if token.text == "pi" else "inf",))
-        if token.text in words.PLAIN_NAMES or token.roman and name in words.FUNCTIONS:
+        if token.text in words.PLAIN_NAMES or (token.roman and name in words.FUNCTIONS):
             self.position += 1
             return self._named(name)
         split = glued(token)
@@ -184,7 +184,7 @@ class AtomReader(ExpressionReader):
             self.tokens[self.position : self.position + 1] = parts
             return self.base()
         letters = letters_of(token)
-        if not letters or lowered in words.MEANINGFUL and not token.text.isupper():
+        if not letters or (lowered in words.MEANINGFUL and not token.text.isupper()):
             raise NotUnderstood(token.text)
         self.tokens = list(self.tokens)
         self.tokens[self.position : self.position + 1] = [Token("let", c) for c in letters]
@@ -268,10 +268,8 @@ class AtomReader(ExpressionReader):
             raise NotUnderstood("a subscript is missing")
         end = self._group_end()
         inner = self.tokens[start + 1 : end]
-        formula = (
-            len(inner) == 1
-            and inner[0].kind == "let"
-            or any(t.text in ("+", "-") for t in inner[1:])
+        formula = (len(inner) == 1 and inner[0].kind == "let") or any(
+            t.text in ("+", "-") for t in inner[1:]
         )
         if formula and not any(t.kind == "word" for t in inner):
             index = self.group()
@@ -385,11 +383,8 @@ class AtomReader(ExpressionReader):
             return self._figure(name)
         if name == "operatorname":
             return self.base()
-        if (
-            name in words.FUNCTIONS
-            and name not in ("Gamma", "Re", "Im")
-            or name == "Gamma"
-            and self.at("(")
+        if (name in words.FUNCTIONS and name not in ("Gamma", "Re", "Im")) or (
+            name == "Gamma" and self.at("(")
         ):
             return self._named(name)
         if name in words.GREEK or name == "partial":
@@ -506,7 +501,7 @@ class AtomReader(ExpressionReader):
         r"""Read `\angle B E A_{1}`, `\triangle ABC` as one symbol."""
         letters = ""
         while self.peek().kind in ("let", "word", "num") or self.at("_", "{", "}", "prime", "'"):
-            if self.peek().kind == "num" and not letters.endswith("_") and not letters == "":
+            if self.peek().kind == "num" and not letters.endswith("_") and letters != "":
                 break
             token = self.next()
             letters += token.text if token.text not in "{}" else ""
@@ -571,9 +566,8 @@ class AtomReader(ExpressionReader):
 
     def _function_next(self) -> bool:
         token = self.peek()
-        return (
-            self.at("(")
-            or token.kind in ("cmd", "word")
+        return self.at("(") or (
+            token.kind in ("cmd", "word")
             and words.ALIASES.get(token.text, token.text) in words.FUNCTIONS
         )
 

@@ -12,11 +12,13 @@ from typing import NamedTuple
 # An escaped character is one token, so that neither `\}` nor the brace after `\\` is misread.
 _TOKEN = re.compile(r"\\boxed\s*\{|\\.|[{}]", re.DOTALL)
 _PLACEHOLDER = re.compile(
-    r"\s*(?:\\(?:text|mathrm)\s*\{)?\s*(?:\.{2,}|\\(?:ldots|dots|cdots|cdot|quad|square)|…|_+|\?+|(?:your |the |final )*answer(?: here)?|x{3,}|)\s*\}?\s*",
+    r"\s*(?:\\(?:text|mathrm)\s*\{)?\s*(?:\.{2,}|\\(?:ldots|dots|cdots|cdot|quad|square)|…|_+|\?+"
+    r"|(?:your |the |final )*answer(?: here)?|x{3,}|)\s*\}?\s*",
     re.I,
 )
 _BESIDE = re.compile(
-    r"(?:\s(?!\s*\n\s*\n)|[$,;&~]|\\[\\()\[\],;: ]|\\q?quad(?![A-Za-z])|\\(?:lor|land|vee|wedge)(?![A-Za-z])|\b(?:and|or|or else)\b"
+    r"(?:\s(?!\s*\n\s*\n)|[$,;&~]|\\[\\()\[\],;: ]|\\q?quad(?![A-Za-z])"
+    r"|\\(?:lor|land|vee|wedge)(?![A-Za-z])|\b(?:and|or|or else)\b"
     r"|\\(?:text|textrm|mathrm|mbox)\s*\{\s*,?\s*(?:and|or)?\s*,?\s*\}|&?[A-Za-z](?:_\{?\w+\}?)?\s*&?=\s*&?|\*\*|\\(?:left|right)\b\.?)*"
 )
 _LONGEST_BETWEEN = 80

@@ -33,7 +33,7 @@ def agree(gold: str, answer: str) -> bool | None:
         found = alone.group(1)
         if found == letter:
             return True
-        return False if bare or found.upper() != letter else True
+        return not (bare or found.upper() != letter)
     labelled = _label(answer)
     return None if labelled is None else labelled[0] == letter
 

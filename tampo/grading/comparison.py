@@ -24,7 +24,6 @@ from tampo.grading.units import Unit, match, own_nouns
 from tampo.grading.values import adds_to, as_numeral, in_degrees, items_of, without_degrees
 from tampo.grading.verdict import Judge, Rule, Verdict
 
-
 DEGREE = Unit((("degree", Fraction(1)),), "°")
 _SET_OPS = frozenset(
     (
@@ -119,7 +118,7 @@ def gold_readings(gold: str, rule: Rule) -> list[Node]:
 
 def answer_readings(answer: str, gold: Node, rule: Rule) -> list[Node]:
     """Return the ways to read an answer beside a gold: units in plain letters only beside a number."""
-    loose = gold.op == "quantity" or not symbols(gold) and gold.op != "text"
+    loose = gold.op == "quantity" or (not symbols(gold) and gold.op != "text")
     commas = [not rule.multiple]
     if _AMBIGUOUS_COMMA.search(answer):
         commas.append(rule.multiple)
@@ -211,11 +210,8 @@ class Comparison:
             if (golds[0], answers[0]) != (gold, answer):
                 return self.agree(golds[0], answers[0])
             return None
-        if (
-            _conditions(gold)
-            and (_conditions(answer) or _is_set(answer))
-            or _conditions(answer)
-            and _is_set(gold)
+        if (_conditions(gold) and (_conditions(answer) or _is_set(answer))) or (
+            _conditions(answer) and _is_set(gold)
         ):
             return Verdict(self._same_set(gold, answer), "set")
         by_name = named.compare(gold, answer, self.equal)
@@ -474,8 +470,7 @@ def _is_set(node: Node) -> bool:
         node.op in _SET_OPS
         or node.op == "set"
         or _conditions(node)
-        or node.op == "rel"
-        and named.is_condition(node)
+        or (node.op == "rel" and named.is_condition(node))
     )
 
 

@@ -193,7 +193,9 @@ def _same_relation(gold: Node, answer: Node) -> bool:
                 return False
             agreed += 1
             if agreed >= _POINTS:
-                return kind in ("=", "!=", "==") or mpmath.im(factor) == 0 and mpmath.re(factor) > 0
+                return kind in ("=", "!=", "==") or (
+                    mpmath.im(factor) == 0 and mpmath.re(factor) > 0
+                )
     return False
 
 

@@ -121,6 +121,6 @@ def _call(name: str, args: tuple) -> Fraction:
                 if name == "factorial"
                 else math.prod(range(whole[0], 0, -2))
             )
-        if name == "binom" and 0 <= whole[1] and 0 <= whole[0] <= 10_000:
+        if name == "binom" and whole[1] >= 0 and 0 <= whole[0] <= 10_000:
             return Fraction(math.comb(*whole))
     raise NotRational

@@ -12,11 +12,17 @@ from fractions import Fraction
 from tampo.grading import units, words
 from tampo.grading.tokens import Token
 from tampo.grading.tree import Node, NotUnderstood, number
+from tampo.grading.words import each
 
 _END = Token("end", "")
 _CONSTANTS = {"e": "e", "i": "i"}
 _ACCENTS = frozenset(
-    "hat bar vec dot ddot tilde widehat widetilde overrightarrow check acute mathbb mathcal mathfrak mathscr".split()
+    each(
+        """
+hat bar vec dot ddot tilde widehat widetilde overrightarrow check acute mathbb mathcal mathfrak
+mathscr
+"""
+    )
 )
 _PRODUCT = frozenset(("*", "cdot", "times", "ast", "cdotp"))
 _RELATION_WORDS = frozenset(("and", "or", "if", "for", "to", "where", "when", "with"))
@@ -104,7 +110,9 @@ class ExpressionReader:
         left = self.factor()
         while True:
             token = self.peek()
-            if token.kind in ("op", "cmd") and token.text in _PRODUCT or self._accept_word("times"):
+            if (token.kind in ("op", "cmd") and token.text in _PRODUCT) or self._accept_word(
+                "times"
+            ):
                 if token.kind in ("op", "cmd"):
                     self.position += 1
                 left = _times(left, self._signed_factor())
@@ -149,7 +157,7 @@ class ExpressionReader:
         if token.kind == "op":
             if token.text == "|":
                 return self.bars == 0
-            return token.text in "({" or token.text == "[" and self.bracket_is_factor()
+            return token.text in "({" or (token.text == "[" and self.bracket_is_factor())
         return token.text in _FACTOR_COMMANDS or token.text in words.GREEK
 
     def bracket_is_factor(self) -> bool:
@@ -160,7 +168,7 @@ class ExpressionReader:
         if lowered in words.SCALES:
             return True
         if token.roman:
-            return token.text in words.FUNCTIONS or token.text.isupper() and len(token.text) <= 4
+            return token.text in words.FUNCTIONS or (token.text.isupper() and len(token.text) <= 4)
         if token.text in words.PLAIN_NAMES:
             return True
         if lowered in words.MEANINGFUL and not token.text.isupper():
@@ -257,11 +265,8 @@ class ExpressionReader:
         if token.kind == "cmd" and token.text == "circ" and alone:
             self.position = inner + 1 + braced
             return Node("deg", (node,))
-        if (
-            token.kind == "cmd"
-            and token.text == "prime"
-            or token.kind == "op"
-            and token.text == "'"
+        if (token.kind == "cmd" and token.text == "prime") or (
+            token.kind == "op" and token.text == "'"
         ):
             self.position = inner
             primes = 0
@@ -384,7 +389,7 @@ def _primed(node: Node, primes: int) -> Node:
 def _letters(token: Token) -> str:
     """Return the letters of a word that is a product of letters, or the empty string."""
     text = token.text
-    if not text.isascii() or token.roman and not text.isupper():
+    if not text.isascii() or (token.roman and not text.isupper()):
         return ""
     return (
         text if len(text) <= 3 or text.isupper() or not set(text.casefold()) & set("aeiouy") else ""
@@ -406,9 +411,13 @@ times = _times
 
 _FACTOR_COMMANDS = (
     frozenset(
-        "frac sqrt binom pi infty sum prod int oint lfloor lceil langle overline sin angle triangle partial over "
-        "prime lim choose { begin cases emptyset varnothing exp det gcd max min mathring "
-        "binom log operatorname cbrt measuredangle | ulcorner boldmath pounds not ell nexists".split()
+        each(
+            """
+frac sqrt binom pi infty sum prod int oint lfloor lceil langle overline sin angle triangle
+partial over prime lim choose { begin cases emptyset varnothing exp det gcd max min mathring
+binom log operatorname cbrt measuredangle | ulcorner boldmath pounds not ell nexists
+"""
+        )
     )
     - {"not", "nexists", "over", "choose", "prime", "lim"}
     | _ACCENTS
@@ -416,5 +425,10 @@ _FACTOR_COMMANDS = (
     | frozenset(words.ALIASES)
 )
 _VALUE_ENDS = frozenset(
-    ", ; ) ] } | = < > : le ge ne leq geq approx lt gt lor land pm in cup cap leqslant geqslant } and vee wedge & \\ end".split()
+    each(
+        r"""
+, ; ) ] } | = < > : le ge ne leq geq approx lt gt lor land pm in cup cap leqslant geqslant } and
+vee wedge & \ end
+"""
+    )
 )

@@ -14,7 +14,7 @@ _LABELLED = re.compile(r"(\(?[A-Z]\)?[.:]?)\s+(.+)", re.DOTALL)
 def same_string(gold: str, answer: str) -> bool:
     """Return whether `answer` is `gold` letter for letter, upright-text commands and bold apart."""
     ours, theirs = _bare(gold), _bare(answer)
-    return ours == theirs or _is_words(ours) and ours.casefold() == theirs.casefold()
+    return ours == theirs or (_is_words(ours) and ours.casefold() == theirs.casefold())
 
 
 def is_exact(golds: list[str], answer: str) -> bool:

@@ -39,7 +39,8 @@ def is_name(node: Node) -> bool:
         )
     if node.op == "div":
         return all(
-            _segment(part) or part.op == "sym" and part.args[0][:1].isupper() for part in node.args
+            _segment(part) or (part.op == "sym" and part.args[0][:1].isupper())
+            for part in node.args
         )
     if node.op == "brackets":
         return all(map(is_name, node.args[2:]))
@@ -67,7 +68,7 @@ def _function(node: Node) -> bool:
 
 
 def _letters_only(node: Node) -> bool:
-    return node.op == "sym" or node.op == "mul" and all(map(_letters_only, node.args))
+    return node.op == "sym" or (node.op == "mul" and all(map(_letters_only, node.args)))
 
 
 def value_of(node: Node) -> Node | None:
@@ -113,11 +114,8 @@ def solved_for(node: Node) -> bool:
         return False
     if left.op == "call" and left.args[0] == "abs":
         return left.args[1].op == "sym"
-    return (
-        left.op == "sym"
-        or left.op == "pow"
-        and left.args[0].op == "sym"
-        and left.args[1].op == "num"
+    return left.op == "sym" or (
+        left.op == "pow" and left.args[0].op == "sym" and left.args[1].op == "num"
     )
 
 
@@ -136,9 +134,7 @@ def same_function(gold: Node, answer: Node) -> tuple[Node, Node] | None:
         left.op == right.op == "apply"
         and left.args[0] == right.args[0]
         and len(left.args) == len(right.args) == 2
-    ):
-        pair = left.args[1], right.args[1]
-    elif (
+    ) or (
         left.op == right.op == "mul"
         and _function(left)
         and _function(right)
@@ -161,7 +157,7 @@ def bound_alike(gold: Node, answer: Node) -> tuple[Node, Node]:
         return gold, answer
     if all(bound):
         (name, numbers), (other, others) = bound
-        if numbers != others or name != other and name in symbols(answer):
+        if numbers != others or (name != other and name in symbols(answer)):
             return gold, answer
         answer = renamed(answer, other, name)
     elif (
@@ -224,8 +220,7 @@ def chain_gives(gold: Node, answer: Node, agree):
     steps = [
         part
         for index, part in enumerate(operands)
-        if index
-        and index == len(operands) - 1
+        if (index and index == len(operands) - 1)
         or symbols(part) == symbols(gold)
         or not symbols(part)
     ]
@@ -239,7 +234,7 @@ def chain_gives(gold: Node, answer: Node, agree):
     verdicts = [agree(gold, part) for part in steps]
     verdict = verdicts[-1] if verdicts else Verdict(False, "chain")
     ok = any(v.equal for v in verdicts) and all(
-        v.equal or _rounded(part) and agree(part, gold).equal
+        v.equal or (_rounded(part) and agree(part, gold).equal)
         for v, part in zip(verdicts, steps, strict=True)
     )
     return Verdict(ok, f"{verdict.rule}, chain of equalities")
@@ -348,7 +343,7 @@ def _by_name(node: Node) -> dict[Node, Node] | None:
     found = {}
     for item in items:
         name, value = names_of(item), value_of(item)
-        if name is None or name in found or name.op == "apply" and not name.args[0].endswith("_"):
+        if name is None or name in found or (name.op == "apply" and not name.args[0].endswith("_")):
             return None
         found[name] = value
     return found if len(found) > 1 else None

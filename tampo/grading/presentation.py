@@ -11,6 +11,8 @@ import html
 import re
 import unicodedata
 
+from tampo.grading.words import each
+
 _CHARACTERS = {
     "\u2212": "-", "\u2010": "-", "\u2011": "-", "\u2012": "-", "\u2013": "-", "\u2014": "-",
     "\ufe63": "-", "×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "∙": r"\cdot ", "•": r"\cdot ",
@@ -28,10 +30,12 @@ _CHARACTERS = {
     "ø": r"\emptyset ", "µ": "µ", "ℓ": r"\ell ", "ħ": r"\hbar ", "∂": r"\partial ", "∆": r"\Delta ",
     "Ω": r"\Omega ", "ϕ": r"\phi ", "ϵ": r"\epsilon ",
 }  # fmt: skip
-_GREEK = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho "
-    "varsigma sigma tau upsilon phi chi psi omega"
-).split()
+_GREEK = each(
+    """
+alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho varsigma
+sigma tau upsilon phi chi psi omega
+"""
+)
 for _index, _name in enumerate(_GREEK):
     _CHARACTERS[chr(0x3B1 + _index)] = f"\\{_name} "
     if _name not in ("omicron", "varsigma"):
@@ -51,6 +55,7 @@ _WRAPPERS = (
     "|(?:big|Big|bigg|Bigg)[lrm]?|therefore|because|checkmark|square|blacksquare|qed|star(?=\\s*$)"
     "|underbrace|overbrace|smash|hbox"
 )
+_SPACES = "quad|qquad|thinspace|enspace|medspace|thickspace|space|nobreakspace|null"
 _TEX = [
     (re.compile(pattern), replacement)
     for pattern, replacement in [
@@ -62,7 +67,7 @@ _TEX = [
         (r"(?<=\d)\{,\}(?=\d{3}(?!\d))", ","),
         (r"(?<=\d)\{,\}(?=\d)", "."),
         (r"(?<=\d)\{\.\}(?=\d)", "."),
-        (r"(?<!\\)\\(?:[,;:> ]|(?:quad|qquad|thinspace|enspace|medspace|thickspace|space|nobreakspace|null)(?![A-Za-z]))|(?<!\\)~", " "),
+        (rf"(?<!\\)\\(?:[,;:> ]|(?:{_SPACES})(?![A-Za-z]))|(?<!\\)~", " "),
         (r"\\(?:hspace|vspace|hphantom|vphantom|phantom|tag|label|mspace)\*?\s*\{[^{}]*\}", " "),
         (r"\\(?:m|h)?skip\s*-?[\d.]+\s*(?:mu|pt|em|ex)", " "),
         (r"\\(?:color|pagecolor)\s*(?:\[[^\]]*\])?\s*\{[^{}]*\}", ""),
@@ -95,7 +100,8 @@ _TEX = [
     ]
 ]  # fmt: skip
 _MODULE = re.compile(r"(?<![A-Za-z\\])(?:np|numpy|math|sympy)\.(?=[a-z])")
-_HTML = re.compile(r"</?(?:b|i|u|em|strong|span|font|p|div|center|mark|big|small|code|tt|br)(?:\s[^<>]*)?/?>", re.I)  # fmt: skip
+_TAGS = "b|i|u|em|strong|span|font|p|div|center|mark|big|small|code|tt|br"
+_HTML = re.compile(rf"</?(?:{_TAGS})(?:\s[^<>]*)?/?>", re.I)
 _HTML_UP = re.compile(r"<sup>(.*?)</sup>", re.I)
 _HTML_DOWN = re.compile(r"<sub>(.*?)</sub>", re.I)
 _ENTITY = re.compile(r"&(?:[a-zA-Z]+|#\d+|#x[0-9a-fA-F]+);")
@@ -110,7 +116,9 @@ _SAID = (
 _PREFIX = re.compile(rf"^(?:{_SAID})(?=\S)(?![A-Za-z])", re.I)
 _PREFIX_WORD = re.compile(
     r"^(?:(?:thus|hence|therefore)\b\s*[,:]?\s+|(?:(?:so|thus|hence|therefore)\b,?\s*)?(?:(?:the|our|my)\s+)?(?:(?:final|correct|required)\s+)*"
-    r"(?:answer|result|solution|value)\s*(?:is|are|:|equals|would be)\s*:?\s+)(?=[A-Za-z])", re.I)  # fmt: skip
+    r"(?:answer|result|solution|value)\s*(?:is|are|:|equals|would be)\s*:?\s+)(?=[A-Za-z])",
+    re.I,
+)
 _PREFIX_TEXT = re.compile(rf"^\\text\s*\{{\s*(?:{_SAID})\}}\s*[:=]?\s*(?=\S)", re.I)
 _PREFIX_IN_TEXT = re.compile(rf"^\\text\s*\{{\s*(?:{_SAID})(?=\S)(?![A-Za-z}}])", re.I)
 _LEAD = re.compile(

@@ -97,7 +97,7 @@ def _joined(joiner: str, parts: tuple[Node, ...]) -> Pieces:
     common = EVERYTHING
     for pieces in sets:
         common = meet(common, pieces)
-    if joiner == "and" or joiner in (",", ";") and common:
+    if joiner == "and" or (joiner in (",", ";") and common):
         return common
     return union(*sets)
 
@@ -133,20 +133,21 @@ def union(*sets: Pieces) -> Pieces:
     for piece in pieces:
         last = found[-1] if found else None
         touches = last and (
-            piece.low < last.high or _same(piece.low, last.high) and (piece.low_in or last.high_in)
+            piece.low < last.high
+            or (_same(piece.low, last.high) and (piece.low_in or last.high_in))
         )
         if not touches:
             found.append(piece)
         elif _same(piece.high, last.high):
             found[-1] = last._replace(
                 high_in=last.high_in or piece.high_in,
-                low_in=last.low_in or _same(piece.low, last.low) and piece.low_in,
+                low_in=last.low_in or (_same(piece.low, last.low) and piece.low_in),
             )
         elif piece.high > last.high:
             found[-1] = last._replace(
                 high=piece.high,
                 high_in=piece.high_in,
-                low_in=last.low_in or _same(piece.low, last.low) and piece.low_in,
+                low_in=last.low_in or (_same(piece.low, last.low) and piece.low_in),
             )
     return tuple(found)
 
@@ -155,7 +156,7 @@ def complement(pieces: Pieces) -> Pieces:
     """Return the real numbers outside; `pieces` in order, apart from each other."""
     found, low, low_in = [], mpmath.ninf, False
     for piece in pieces:
-        if piece.low > low or low_in and not piece.low_in and _same(piece.low, low):
+        if piece.low > low or (low_in and not piece.low_in and _same(piece.low, low)):
             found.append(
                 Piece(low, low_in, piece.low, not piece.low_in and not mpmath.isinf(piece.low))
             )
@@ -176,7 +177,7 @@ def meet(left: Pieces, right: Pieces) -> Pieces:
             high, high_in = min(
                 ((a.high, a.high_in), (b.high, b.high_in)), key=lambda e: (e[0], e[1])
             )
-            if low < high or low == high and low_in and high_in:
+            if low < high or (low == high and low_in and high_in):
                 found.append(Piece(low, low_in, high, high_in))
     return union(tuple(found))
 

@@ -13,6 +13,7 @@ from tampo.grading import words
 from tampo.grading.atoms import AtomReader
 from tampo.grading.tokens import Token, tokenise
 from tampo.grading.tree import Node, NotUnderstood
+from tampo.grading.words import each
 
 RELATIONS = {
     "=": "=", "<": "<", ">": ">", "le": "<=", "leq": "<=", "leqslant": "<=", "leqq": "<=", "ge": ">=",
@@ -21,7 +22,11 @@ RELATIONS = {
 }  # fmt: skip
 _KINDS = {"integer": "integers", "real": "reals", "natural": "naturals"}
 _KIND_WORDS = frozenset(
-    "is an a any some all every arbitrary number numbers positive integers reals".split()
+    each(
+        """
+is an a any some all every arbitrary number numbers positive integers reals
+"""
+    )
 )
 _SET_OPERATORS = {
     "cup": "union",
@@ -43,7 +48,9 @@ _JOINERS = {
     "for": ",",
     "with": ",",
 }
-_ROW_ENVIRONMENTS = frozenset("cases dcases rcases aligned align gathered array split".split())
+_ROW_ENVIRONMENTS = frozenset(
+    ["cases", "dcases", "rcases", "aligned", "align", "gathered", "array", "split"]
+)
 _CLOCK = re.compile(r"\s*(\d{1,2})\s*(?::\s*(\d{2}))?\s*([ap])\.?\s*m\b\.?\s*", re.I)
 _TEXT = re.compile(r"\\(?:text|mathrm)\s*\{([^{}]*)\}")
 
@@ -78,15 +85,12 @@ class StructureReader(AtomReader):
 
     def _closed(self) -> bool:
         token = self.peek()
-        if token.kind == "end" or token.kind == "op" and token.text in "})":
+        if token.kind == "end" or (token.kind == "op" and token.text in "})"):
             return True
         if token.text == "]" and token.kind == "op":
             return self.depth > 0
-        return (
-            self.at("}", "rangle", "end")
-            or self.depth > 0
-            and self.at("[")
-            and not self.bracket_is_factor()
+        return self.at("}", "rangle", "end") or (
+            self.depth > 0 and self.at("[") and not self.bracket_is_factor()
         )
 
     def _joiner(self) -> str:
@@ -148,12 +152,13 @@ class StructureReader(AtomReader):
         token = self.peek()
         return (
             self._closed()
-            or token.kind in ("op", "cmd", "word")
-            and token.text.casefold() in _JOINERS
-            or token.kind in ("op", "cmd")
-            and (
-                token.text in RELATIONS
-                or token.text in ("in", "|", ":", "!", "&", "\\", "over", "choose", "mid")
+            or (token.kind in ("op", "cmd", "word") and token.text.casefold() in _JOINERS)
+            or (
+                token.kind in ("op", "cmd")
+                and (
+                    token.text in RELATIONS
+                    or token.text in ("in", "|", ":", "!", "&", "\\", "over", "choose", "mid")
+                )
             )
         )
 
@@ -190,7 +195,7 @@ class StructureReader(AtomReader):
 
     def ratio(self) -> Node:
         parts = [self.sets()]
-        while (self.at(":") and not self.in_braces or self.word_at("to")) and self.peek(
+        while ((self.at(":") and not self.in_braces) or self.word_at("to")) and self.peek(
             1
         ).kind != "end":
             self.position += 1
@@ -217,10 +222,8 @@ class StructureReader(AtomReader):
     def value(self) -> Node:
         """Read a sum and the unit behind it."""
         prefix = None
-        if (
-            self.peek().kind == "op"
-            and self.peek().text in "€£¥₹₽₩"
-            or self.word_at("usd", "eur", "rs", "us", "inr")
+        if (self.peek().kind == "op" and self.peek().text in "€£¥₹₽₩") or self.word_at(
+            "usd", "eur", "rs", "us", "inr"
         ):
             prefix = self.next()
             self.accept(".")
@@ -237,8 +240,7 @@ class StructureReader(AtomReader):
             after.kind == "end"
             or after.text in _JOINERS
             or after.text in _SET_OPERATORS
-            or after.kind == "op"
-            and after.text in ")]}"
+            or (after.kind == "op" and after.text in ")]}")
         )
 
     # --- structures ---------------------------------------------------------------------------------
@@ -419,11 +421,8 @@ def words_of(tokens: list[Token]) -> tuple[str, ...]:
             found.append(words.ORDINALS.get(word) or words.stem(word))
         elif token.kind == "num":
             found.append(str(token.value))
-        elif (
-            token.kind == "op"
-            and token.text in '.,;:{}()"'
-            or token.kind == "cmd"
-            and token.text == "\\"
+        elif (token.kind == "op" and token.text in '.,;:{}()"') or (
+            token.kind == "cmd" and token.text == "\\"
         ):
             continue
         else:
@@ -431,7 +430,9 @@ def words_of(tokens: list[Token]) -> tuple[str, ...]:
     return tuple(found)
 
 
-_LEADING = frozenset("on in at it they she he is are there by to".split())
+_LEADING = frozenset(
+    ["on", "in", "at", "it", "they", "she", "he", "is", "are", "there", "by", "to"]
+)
 _SAME_TEXTS = [
     frozenset(
         map(
@@ -463,7 +464,7 @@ def _said(text: str) -> list[tuple[str, ...]]:
     """Return the parts between commas and "and", each as words, without what only leads in."""
     parts: list[list[Token]] = [[]]
     for token in tokenise(text):
-        if token.text == "," or token.kind == "word" and token.text.casefold() == "and":
+        if token.text == "," or (token.kind == "word" and token.text.casefold() == "and"):
             parts.append([])
         else:
             parts[-1].append(token)

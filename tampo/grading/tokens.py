@@ -18,7 +18,10 @@ LARGEST_TOKENS = 1500
 _ROMAN = re.compile(
     r"\\(?:text|mathrm|operatorname\*?|siunit|mathit)(?![A-Za-z])\s*(?=\{)|\\rm(?![A-Za-z])"
 )
-_SCALED = r"(?:[eE][+-]?\d+(?![\d.])|\s*(?:\\times|\\cdot|\*|x)\s*10\s*\^\s*(?:\{\s*[+-]?\s*\d+\s*\}|[+-]?\d+)(?!\s*[!.]))"
+_SCALED = (
+    r"(?:[eE][+-]?\d+(?![\d.])"
+    r"|\s*(?:\\times|\\cdot|\*|x)\s*10\s*\^\s*(?:\{\s*[+-]?\s*\d+\s*\}|[+-]?\d+)(?!\s*[!.]))"
+)
 _THOUSANDS = r"[1-9]\d{0,2}(?:(?:,\d{3})+|(?: \d{3})+)(?!\d)(?:\.\d+)?"
 _PLAIN = r"\d+(?:\.(?!\.)\d*)?|\.\d+"
 _SPACED = r"[1-9]\d{0,2}(?: \d{3})+(?!\d)(?:\.\d+)?"
@@ -80,18 +83,12 @@ def _scan(text: str, thousands: bool, roman: bool, found: list[Token]) -> None:
 
 def _token(text, position, thousands, space, roman, found) -> int:
     character = text[position]
-    if (
-        character.isdecimal()
-        and character.isascii()
-        or character == "."
-        and text[position + 1 : position + 2].isdigit()
+    if (character.isdecimal() and character.isascii()) or (
+        character == "." and text[position + 1 : position + 2].isdigit()
     ):
         script = (
-            bool(found)
-            and found[-1].kind == "op"
-            and found[-1].text in "^_"
-            or _after_braced(found)
-        )
+            bool(found) and found[-1].kind == "op" and found[-1].text in "^_"
+        ) or _after_braced(found)
         pattern = _BARE_NUMBER if script else _NUMBERS[thousands]
         match = pattern.match(text, position)
         if match is None:

@@ -10,7 +10,8 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from tampo.grading.tokens import Token, tokenise
-from tampo.grading.words import MEANINGFUL, PERCENT, singular
+from tampo.grading.unit_names import ALONE, COMMANDS, COUNTED, CURRENCIES, PREFIXES, SYMBOLS, WORDS
+from tampo.grading.words import MEANINGFUL, PERCENT, each, singular
 
 
 class Unit(NamedTuple):
@@ -20,96 +21,19 @@ class Unit(NamedTuple):
     written: str
 
 
-# pint's name -> how answers spell it. Plural forms by "s" are added.
-_WORDS = {
-    "meter": "metre meter", "kilometer": "kilometer kilometre", "centimeter": "centimeter centimetre",
-    "millimeter": "millimeter millimetre", "micrometer": "micrometer micron", "nanometer": "nanometer nanometre",
-    "decimeter": "decimeter decimetre", "inch": "inch inches", "foot": "foot feet", "yard": "yard",
-    "mile": "mile", "nautical_mile": "nmi", "light_year": "lightyear", "parsec": "parsec", "angstrom": "angstrom",
-    "astronomical_unit": "AU", "second": "second sec", "minute": "minute min", "hour": "hour hr", "day": "day",
-    "week": "week", "month": "month", "year": "year yr", "decade": "decade", "century": "century centuries",
-    "millisecond": "millisecond", "microsecond": "microsecond", "nanosecond": "nanosecond", "gram": "gram gramme gm",
-    "kilogram": "kilogram kilo", "milligram": "milligram", "microgram": "microgram", "metric_ton": "tonne",
-    "ton": "ton", "pound": "pound lb", "ounce": "ounce oz", "stone": "stone", "liter": "liter litre",
-    "milliliter": "milliliter millilitre", "centiliter": "centiliter", "gallon": "gallon gal", "quart": "quart qt",
-    "pint": "pint pt", "cup": "cup", "tablespoon": "tablespoon tbsp", "teaspoon": "teaspoon tsp",
-    "fluid_ounce": "floz", "acre": "acre", "hectare": "hectare", "newton": "newton", "joule": "joule",
-    "watt": "watt", "kilowatt": "kilowatt", "megawatt": "megawatt", "volt": "volt", "ampere": "ampere amp", "ohm": "ohm",
-    "coulomb": "coulomb", "farad": "farad", "henry": "henry henries", "tesla": "tesla", "weber": "weber",
-    "pascal": "pascal", "kilopascal": "kilopascal", "bar": "bar", "atmosphere": "atmosphere atm", "hertz": "hertz",
-    "kilohertz": "kilohertz", "megahertz": "megahertz", "gigahertz": "gigahertz", "kelvin": "kelvin", "mole": "mole", "candela": "candela", "lumen": "lumen",
-    "lux": "lux", "electron_volt": "electronvolt", "calorie": "calorie cal", "kilocalorie": "kilocalorie kcal",
-    "erg": "erg", "dyne": "dyne", "gauss": "gauss", "degree": "degree deg", "radian": "radian rad",
-    "steradian": "steradian", "arcminute": "arcmin arcminute", "arcsecond": "arcsec arcsecond", "bit": "bit",
-    "byte": "byte", "kilobyte": "kilobyte", "megabyte": "megabyte", "gigabyte": "gigabyte", "knot": "knot",
-    "horsepower": "horsepower", "revolution": "revolution rev", "degree_Celsius": "celsius", "degree_Fahrenheit": "fahrenheit",
-    "mile/hour": "mph", "kilometer/hour": "kmh kph", "revolution/minute": "rpm", "becquerel": "becquerel",
-    "poise": "poise", "barn": "barn", "debye": "debye", "dalton": "dalton amu",
-}  # fmt: skip
-_SYMBOLS = {
-    "m": "meter", "km": "kilometer", "cm": "centimeter", "mm": "millimeter", "nm": "nanometer", "dm": "decimeter",
-    "pm": "picometer", "ft": "foot", "yd": "yard", "mi": "mile", "in": "inch", "s": "second", "ms": "millisecond",
-    "ns": "nanosecond", "h": "hour", "hrs": "hour", "mins": "minute", "secs": "second", "yrs": "year", "lbs": "pound",
-    "g": "gram", "kg": "kilogram", "mg": "milligram", "L": "liter", "l": "liter", "mL": "milliliter", "ml": "milliliter",
-    "cc": "milliliter", "ha": "hectare", "N": "newton", "kN": "kilonewton", "J": "joule", "kJ": "kilojoule", "MJ": "megajoule",
-    "W": "watt", "kW": "kilowatt", "MW": "megawatt", "GW": "gigawatt", "mW": "milliwatt", "kWh": "kilowatt_hour", "Wh": "watt_hour",
-    "V": "volt", "kV": "kilovolt", "mV": "millivolt", "A": "ampere", "mA": "milliampere", "C": "coulomb", "F": "farad",
-    "H": "henry", "T": "tesla", "Pa": "pascal", "kPa": "kilopascal", "MPa": "megapascal", "GPa": "gigapascal",
-    "Hz": "hertz", "kHz": "kilohertz", "MHz": "megahertz", "GHz": "gigahertz", "K": "kelvin", "mol": "mole", "eV": "electron_volt",
-    "keV": "kiloelectron_volt", "MeV": "megaelectron_volt", "GeV": "gigaelectron_volt", "Wb": "weber", "lm": "lumen",
-    "kB": "kilobyte", "MB": "megabyte", "GB": "gigabyte", "sr": "steradian", "ly": "light_year", "pc": "parsec",
-    "kpc": "kiloparsec", "Mpc": "megaparsec", "dyn": "dyne", "cd": "candela", "dB": "decibel", "Bq": "becquerel", "u": "dalton",
-}  # fmt: skip
-_COMMANDS = {
-    "Omega": "ohm", "ohm": "ohm", "AA": "angstrom", "angstrom": "angstrom", "mu": "micro", "metre": "meter",
-    "meter": "meter", "second": "second", "kilogram": "kilogram", "gram": "gram", "newton": "newton", "joule": "joule",
-    "watt": "watt", "volt": "volt", "ampere": "ampere", "kelvin": "kelvin", "hertz": "hertz", "pascal": "pascal",
-    "mole": "mole", "litre": "liter", "liter": "liter", "degree": "degree", "hour": "hour", "minute": "minute",
-    "day": "day", "coulomb": "coulomb", "tesla": "tesla", "farad": "farad", "henry": "henry", "electronvolt": "electron_volt",
-}  # fmt: skip
-_PREFIXES = {"kilo", "mega", "giga", "milli", "micro", "nano", "centi", "deci", "pico", "tera"}
-_CURRENCIES = (
-    "dollar dollars usd cent cents euro euros eur yuan rmb cny rupee rupees inr rs yen jpy gbp pence penny "
-    "pennies peso pesos ruble rubles rubel won franc francs krona buck bucks nickel nickels dime dimes 元 руб рублей "
-    "рубля рубль 块 円 원 角 € £ ¥ ₹ ₽ ₩ ¢"
-).split()
-_COUNTED = (
-    "unit student person people child boy girl man men woman women adult player member team point apple orange "
-    "egg book page word letter digit number coin ball marble card ticket dog cat cow horse chicken animal bird "
-    "fish tree flower car bus train item object piece slice cookie cake pizza candy sandwich box bag bottle "
-    "can way path solution triangle square circle rectangle polygon side face edge vertex vertice vertices diagonal "
-    "line segment arrangement combination permutation outcome subset set pair integer factor divisor "
-    "multiple term zero root value step move game match round turn lap trip question problem class school room "
-    "house worker employee friend guest toy pencil pen crayon sticker stamp shirt sock shoe hat rose flower plant "
-    "seat table chair row column block cube tile brick stair floor gift customer passenger visitor vote voter "
-    "hen goat sheep pig rabbit bee ant spider fan song movie show photo post message call paper sheet "
-    "package pack packet carton crate jar glass cup bowl plate lemon banana pear peach grape cherry berry "
-    "strawberry tomato potato onion carrot bean seed nut peanut crab turtle duck frog bike bicycle wheel truck "
-    "boat ship plane flight gate city town country state street lot section region color colour 个 人 次 本 种 岁 "
-    "千米 米 厘米 平方厘米 立方厘米 千克 克 分钟 小时 天 度 шт человек см км"
-).split()
-_LETTERS_ALONE = frozenset("m s g L N J W V K h A".split())
-
-
 def _vocabulary() -> dict[str, str]:
     known = {}
-    for name, spellings in _WORDS.items():
-        for spelling in spellings.split():
-            known[spelling.casefold()] = name
-            known.setdefault(spelling.casefold() + "s", name)
-    known |= {word: f"currency {word}" for word in _CURRENCIES}
-    known |= {word: f"counted {word}" for word in _COUNTED}
-    known |= {f"{word}s": f"counted {word}" for word in _COUNTED}
-    known |= {f"{word[:-1]}ies": f"counted {word}" for word in _COUNTED if word.endswith("y")}
-    known |= {
-        f"{word}es": f"counted {word}" for word in _COUNTED if word.endswith(("x", "s", "ch", "sh"))
-    }
-    for alias, name in {
-        "dollar": "dollar dollars usd buck bucks", "cent": "cent cents ¢ penny pennies", "euro": "euro euros eur €",
-        "pound sterling": "gbp £", "yuan": "yuan rmb cny 元 块", "rupee": "rupee rupees inr rs ₹", "yen": "yen jpy ¥ 円",
-        "ruble": "ruble rubles руб рублей рубля рубль ₽", "won": "won ₩ 원",
-    }.items():  # fmt: skip
-        known |= {word: f"currency {alias}" for word in name.split()}
+    for spelling, name in WORDS.items():
+        known[spelling.casefold()] = name
+        known.setdefault(spelling.casefold() + "s", name)
+    known |= {word: f"currency {name}" for word, name in CURRENCIES.items()}
+    for word in COUNTED:
+        plurals = [word, f"{word}s"]
+        if word.endswith("y"):
+            plurals.append(f"{word[:-1]}ies")
+        if word.endswith(("x", "s", "ch", "sh")):
+            plurals.append(f"{word}es")
+        known |= dict.fromkeys(plurals, f"counted {word}")
     return known
 
 
@@ -139,7 +63,7 @@ class _Matcher:
         compound = end > start + 1
         first = self.tokens[start]
         if first.kind == "let" and not first.roman:
-            if not self.loose or first.text not in _LETTERS_ALONE:
+            if not self.loose or first.text not in ALONE:
                 return None
             if not compound and not first.space:
                 return None
@@ -158,10 +82,8 @@ class _Matcher:
         position = factor
         while position < len(self.tokens):
             token = self.tokens[position]
-            divides = (
-                token.text == "/"
-                or token.kind == "word"
-                and token.text.casefold() in ("per", "каждый")
+            divides = token.text == "/" or (
+                token.kind == "word" and token.text.casefold() in ("per", "каждый")
             )
             if divides:
                 after = position + 1
@@ -169,7 +91,7 @@ class _Matcher:
                     after += 1
                 factor = self._factor(after, -sign, parts)
                 if factor is None:
-                    return position if token.text != "/" and False else None
+                    return position if False else None
                 position = factor
                 continue
             if token.text in ("cdot", "times", "*", "-", "."):
@@ -203,7 +125,9 @@ class _Matcher:
         lowered = token.text.casefold()
         if token.kind == "word" and lowered in ("square", "sq", "cubic", "cu"):
             name = self._name(position + 1 + (self._at(position + 1).text == "."))
-            if name is None or name.startswith(("counted", "currency")) and name != "counted unit":
+            if name is None or (
+                name.startswith(("counted", "currency")) and name != "counted unit"
+            ):
                 pass
             else:
                 power *= 2 if lowered in ("square", "sq") else 3
@@ -212,7 +136,7 @@ class _Matcher:
         name = self._name(position)
         if name is None:
             return None
-        if name in _PREFIXES or name == "micro":
+        if name in PREFIXES or name == "micro":
             following = self._name(position + 1)
             if following is None:
                 return None
@@ -275,25 +199,22 @@ class _Matcher:
         if token.kind == "cmd":
             if text == "circ":
                 return None
-            return _COMMANDS.get(text) if text not in ("mu",) or self._name(position + 1) else None
+            return COMMANDS.get(text) if text not in ("mu",) or self._name(position + 1) else None
         if token.kind == "op":
             return _KNOWN.get(text) if text in "€£¥₹₽₩¢" else None
         if token.kind not in ("let", "word"):
             return None
-        if text in _SYMBOLS and (
+        if text in SYMBOLS and (
             token.roman
             or self.loose
             or (len(text) > 1 and token.space and text not in ("mg", "pm", "in", "ha"))
         ):
-            return _SYMBOLS[text]
+            return SYMBOLS[text]
         lowered = text.casefold()
         if lowered in PERCENT or token.kind == "let":
             return None
         if lowered in _KNOWN and (
-            lowered not in MEANINGFUL
-            or lowered in ("degree", "square", "cube", "zero", "root")
-            and False
-            or _KNOWN[lowered] in ("degree", "radian")
+            lowered not in MEANINGFUL or False or _KNOWN[lowered] in ("degree", "radian")
         ):
             return _KNOWN[lowered]
         if singular(lowered) in self.nouns and lowered not in MEANINGFUL:
@@ -329,5 +250,9 @@ def own_nouns(gold: str) -> frozenset[str]:
 
 
 _STOPS = frozenset(
-    "are is do does did can could will would has have had were was in of to for that".split()
+    each(
+        """
+are is do does did can could will would has have had were was in of to for that
+"""
+    )
 )

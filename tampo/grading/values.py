@@ -84,11 +84,8 @@ def in_degrees(node: Node) -> Node | None:
 
 def without_degrees(node: Node) -> Node:
     """Return an expression with its degree signs left out, save those in trigonometric functions."""
-    if (
-        not contains(node, _DEGREES)
-        or node.op == "deg"
-        and node.args[0].op == "mul"
-        and len(node.args[0].args) == 1
+    if not contains(node, _DEGREES) or (
+        node.op == "deg" and node.args[0].op == "mul" and len(node.args[0].args) == 1
     ):
         return node
     if node.op == "deg":

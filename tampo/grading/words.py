@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+
+def each(text: str) -> list[str]:
+    """Return the words of a table of words."""
+    return text.split()
+
+
 GREEK = frozenset(
-    (
-        "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa varkappa lambda mu "
-        "nu xi omicron rho varrho sigma varsigma tau upsilon phi varphi chi psi omega Gamma Delta Theta "
-        "Lambda Xi Sigma Upsilon Phi Psi Omega ell hbar mho aleph nabla wp Re Im imath jmath odot oplus"
-    ).split()
+    each(
+        """
+alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa varkappa lambda mu
+nu xi omicron rho varrho sigma varsigma tau upsilon phi varphi chi psi omega Gamma Delta Theta
+Lambda Xi Sigma Upsilon Phi Psi Omega ell hbar mho aleph nabla wp Re Im imath jmath odot oplus
+"""
+    )
 )
 ALIASES = {
     "varepsilon": "epsilon", "vartheta": "theta", "varphi": "phi", "varrho": "rho", "varsigma": "sigma",
@@ -17,28 +25,38 @@ ALIASES = {
     "acos": "arccos", "atan": "arctan", "sh": "sinh", "ch": "cosh", "ceiling": "ceil",
     "infinity": "infty", "oo": "infty", "inf": "infty",
 }  # fmt: skip
-TRIGONOMETRIC = frozenset("sin cos tan cot sec csc".split())
+TRIGONOMETRIC = frozenset(["sin", "cos", "tan", "cot", "sec", "csc"])
 FUNCTIONS = TRIGONOMETRIC | frozenset(
-    "arcsin arccos arctan arccot arcsec arccsc sinh cosh tanh coth sech csch arsinh artanh arcosh "
-    "ln log exp gcd lcm max min abs floor ceil sqrt cbrt det Re Im arg sgn sign deg dim ker "
-    "Gamma erf lb lg".split()
+    each(
+        """
+arcsin arccos arctan arccot arcsec arccsc sinh cosh tanh coth sech csch arsinh artanh arcosh ln
+log exp gcd lcm max min abs floor ceil sqrt cbrt det Re Im arg sgn sign deg dim ker Gamma erf lb
+lg
+"""
+    )
 )
 PLAIN_NAMES = FUNCTIONS | frozenset(
-    "pi theta alpha beta gamma delta epsilon lambda omega mu tau rho sigma phi psi infty pm cup cap"
-    " infinity oo asin acos atan binom frac tg ctg".split()
-) - frozenset("deg dim ker arg lb Re Im".split())
+    each(
+        """
+pi theta alpha beta gamma delta epsilon lambda omega mu tau rho sigma phi psi infty pm cup cap
+infinity oo asin acos atan binom frac tg ctg
+"""
+    )
+) - frozenset(["deg", "dim", "ker", "arg", "lb", "Re", "Im"])
 INVERSES = {
     "sin": "arcsin", "cos": "arccos", "tan": "arctan", "cot": "arccot", "sec": "arcsec", "csc": "arccsc",
     "sinh": "arsinh", "cosh": "arcosh", "tanh": "artanh",
 }  # fmt: skip
 
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen"
-).split()
+_ONES = each(
+    """
+zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
+sixteen seventeen eighteen nineteen
+"""
+)
 _TENS = dict(
     zip(
-        "twenty thirty forty fifty sixty seventy eighty ninety".split(),
+        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"],
         range(20, 100, 10),
         strict=True,
     )
@@ -56,7 +74,7 @@ _PARTS = {
 PARTS = _PARTS | {
     f"{name}s": value for name, value in _PARTS.items() if name not in ("half", "halves")
 }
-PERCENT = frozenset("percent pct percentage".split())
+PERCENT = frozenset(["percent", "pct", "percentage"])
 
 MEANINGFUL = (
     frozenset(SMALL)
@@ -64,24 +82,31 @@ MEANINGFUL = (
     | frozenset(PARTS)
     | PERCENT
     | frozenset(
-        "minus plus times over squared cubed factorial negative positive point power root square cube "
-        "divided by multiplied and or not no none if for is are was where when with mod modulo odd even all any each "
-        "every undefined more less least most than per between from to through until below above under "
-        "about approximately roughly nearly almost twice double triple half inverse reciprocal "
-        "base e i pi infinity infinite imaginary real complex nth st nd rd th am pm a.m p.m "
-        "either neither nor except but unless maybe unknown cannot impossible never zero plusminus sum product "
-        "difference quotient remainder greater fewer additional extra other others another at "
-        "mean median exactly only both ten tens degree radian"
-        .split()
+        each(
+"""
+minus plus times over squared cubed factorial negative positive point power root square cube
+divided by multiplied and or not no none if for is are was where when with mod modulo odd even
+all any each every undefined more less least most than per between from to through until below
+above under about approximately roughly nearly almost twice double triple half inverse
+reciprocal base e i pi infinity infinite imaginary real complex nth st nd rd th am pm a.m p.m
+either neither nor except but unless maybe unknown cannot impossible never zero plusminus sum
+product difference quotient remainder greater fewer additional extra other others another at
+mean median exactly only both ten tens degree radian
+"""
+)
     )
 )  # fmt: skip
 """Words that are never dropped behind a value."""
 NOT_NAMES = frozenset(
-    "not no none never neither nor except but unless cannot impossible if or and at least most more less than "
-    "greater fewer about approximately maybe unknown false wrong incorrect without".split()
+    each(
+        """
+not no none never neither nor except but unless cannot impossible if or and at least most more
+less than greater fewer about approximately maybe unknown false wrong incorrect without
+"""
+    )
 )
 """Words that qualify a value, so that what stands before an equals sign is more than its name."""
-ARTICLES = frozenset("a an the".split())
+ARTICLES = frozenset(["a", "an", "the"])
 ORDINALS = {
     "first": "1", "second": "2", "third": "3", "fourth": "4", "fifth": "5", "sixth": "6", "seventh": "7",
     "eighth": "8", "ninth": "9", "tenth": "10", "eleventh": "11", "twelfth": "12",
