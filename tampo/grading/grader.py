@@ -96,7 +96,7 @@ def grade(
     question = _Question(
         (gold,) if isinstance(gold, str) else tuple(gold),
         answer_type == "exact",
-        _rule(tolerance, unit, multiple, problem),
+        rule_of(tolerance, unit, multiple, problem),
     )
     return _grade(response, question, timeout_seconds, _shared_pool)
 
@@ -152,7 +152,7 @@ def _question(record: dict) -> _Question:
         raise ValueError(f"{name}answer is {golds!r}, allowed: a list of strings, not empty")
     tolerance = record.get("tolerance")
     try:
-        rule = _rule(
+        rule = rule_of(
             None if tolerance == "" else tolerance,
             record.get("unit"),
             bool(record.get("multiple")),
@@ -164,9 +164,10 @@ def _question(record: dict) -> _Question:
 
 
 @lru_cache(maxsize=4096)
-def _rule(
+def rule_of(
     tolerance: float | str | Fraction | None, unit: str | None, multiple: bool, problem: str | None
 ) -> Rule:
+    """Return what `grade` makes of these arguments; ValueError if the tolerance is no number."""
     try:
         allowed = None if tolerance is None else Fraction(str(tolerance))
     except ValueError:
