@@ -21,6 +21,7 @@ _BESIDE = re.compile(
     r"|\\(?:lor|land|vee|wedge)(?![A-Za-z])|\b(?:and|or|or else)\b"
     r"|\\(?:text|textrm|mathrm|mbox)\s*\{\s*,?\s*(?:and|or)?\s*,?\s*\}|&?[A-Za-z](?:_\{?\w+\}?)?\s*&?=\s*&?|\*\*|\\(?:left|right)\b\.?)*"
 )
+_JOINT = re.compile(r"[,;&=]|\\\\|\b(?:and|or|q?quad|lor|land|vee|wedge)\b")
 _LONGEST_BETWEEN = 80
 
 
@@ -70,6 +71,8 @@ def last_boxed(response: str) -> str | None:
     for box in reversed(filled[:-1]):
         between = response[box.end : group[-1].start]
         if len(between) > _LONGEST_BETWEEN or not _BESIDE.fullmatch(between):
+            break
+        if not _JOINT.search(between):  # nothing but space: a second try, not a second value
             break
         group.append(box)
     contents = list(dict.fromkeys(box.content for box in reversed(group)))
