@@ -32,7 +32,7 @@ RIGHT_THOUGH_REFUSED = {
 
 @dataclass(frozen=True)
 class Case:
-    """One response against one gold."""
+    """One response against one gold, or several golds with " | " between them."""
 
     part: str
     kind: str

@@ -43,7 +43,7 @@ STILL_RIGHT: dict[str, Mutation] = {
 
 def _appended(text: str, *, to_numbers: bool = False) -> Mutation:
     def mutate(gold: str, draw: random.Random) -> str | None:
-        fits = _plain(gold) if to_numbers else not _is_zero(gold)
+        fits = _plain(gold) if to_numbers else not re.search(r"(^|=|\+|-)\s*0*\.?0*$", gold)
         return f"{gold}{text}" if fits else None
 
     return mutate
@@ -212,7 +212,7 @@ def mutations(records: Iterable[dict[str, Any]], seed: int) -> Iterator[Case]:
     for record in records:
         settings = settings_of(record)
         for gold in record["answer"]:
-            bare = gold.replace("$", "").strip()
+            bare = re.sub(r"(?<!\\)\$", "", gold).strip()
             for right, table in ((True, STILL_RIGHT), (False, SPOILED)):
                 for kind, mutate in table.items():
                     if not right and "tolerance" in settings and "digit" in kind:
@@ -225,7 +225,7 @@ def mutations(records: Iterable[dict[str, Any]], seed: int) -> Iterator[Case]:
 
 
 def _plain(gold: str) -> bool:
-    return bool(_NUMBER.fullmatch(gold)) and not (_is_zero(gold) or gold in ("1", "2"))
+    return bool(_NUMBER.fullmatch(gold)) and not (_is_zero(gold) or gold in ("1", "-1", "2"))
 
 
 def _is_zero(gold: str) -> bool:

@@ -41,7 +41,11 @@ class Referee:
     def ask(self, case: Case) -> Verdict:
         """Return what the grader says of a case; a hang and a death are errors."""
         process = self._started()
-        request = {"gold": case.gold, "response": case.response, "record": case.record}
+        request = {
+            "golds": case.gold.split(" | "),
+            "response": case.response,
+            "record": case.record,
+        }
         started = time.monotonic()
         process.stdin.write(json.dumps(request) + "\n")
         process.stdin.flush()
