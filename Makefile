@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: env demo test smoke bench lint clean help
+.PHONY: env demo test smoke bench bench-grading lint clean help
 
 env: $(READY)  ## build .venv with everything pinned (a few minutes, 2 GB)
 
@@ -33,6 +33,10 @@ smoke: $(READY)  ## real model, real problems of all five benchmarks: DATA_DIR=.
 bench: $(READY)  ## cost of TAMPO's step beside plain TRL's, and of its head, on this machine
 	$(BIN)/python -m tampo bench --out results/bench --page results/bench/bench.md
 
+bench-grading: $(READY)  ## our grader beside math-verify and lm-eval's: QWEN=, MARIO= are clones
+	$(BIN)/python -m tampo.bench.grading --out results/bench-grading --data-dir "$(DATA_DIR)" \
+	  --cases "$(DATA_DIR)/../grading/cases.jsonl" $(if $(QWEN),--qwen "$(QWEN)") $(if $(MARIO),--mario "$(MARIO)")
+
 lint: $(READY)  ## formatters and linters, changing nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -44,4 +48,4 @@ clean:  ## delete caches and build products; results, logs and the environment s
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 15

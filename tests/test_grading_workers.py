@@ -18,6 +18,7 @@ from tampo.grading import grade_many, grade_record
 from tampo.grading.pool import (
     ForkServer,
     TimeLimit,
+    Worker,
     WorkerLost,
     WorkerPool,
     WorkerStartError,
@@ -223,6 +224,27 @@ def test_as_many_workers_as_requests_at_once_and_no_more() -> None:
         replies = threads.map(lambda n: pool.ask(request(f"{n}x"), 60), range(12))
         assert [reply["outcome"] for reply in replies] == ["wrong"] * 12
         assert len(pool._live) == 2
+
+
+def test_two_workers_work_at_the_same_time(monkeypatch) -> None:
+    """What keeps both busy; how much faster that is depends on what else the machine does."""
+    spent = []
+
+    def timed(worker: Worker, *arguments) -> dict:
+        started = time.perf_counter()
+        try:
+            return ask(worker, *arguments)
+        finally:
+            spent.append(time.perf_counter() - started)
+
+    ask = Worker.ask
+    monkeypatch.setattr(Worker, "ask", timed)
+    pairs = [(boxed(rf"\frac{{{n}}}{{7}}x+\sqrt{{51}}"), SYMBOLIC) for n in range(8, 48)]
+    grade_many(pairs[:2], workers=2)
+    spent.clear()
+    started = time.perf_counter()
+    grade_many(pairs, workers=2)
+    assert sum(spent) > 1.6 * (time.perf_counter() - started)
 
 
 def test_cores_are_shared_among_the_processes_of_a_run(monkeypatch) -> None:
