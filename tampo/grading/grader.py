@@ -93,8 +93,11 @@ def grade(
         ValueError: an argument is malformed; the message names it and its value.
         WorkerStartError: the worker process cannot start (sympy missing, for instance).
     """
+    golds = (gold,) if isinstance(gold, str) else gold
+    if not (isinstance(golds, list | tuple) and golds and all(isinstance(g, str) for g in golds)):
+        raise ValueError(f"gold is {gold!r}, allowed: a string, or a list of them, not empty")
     question = _Question(
-        (gold,) if isinstance(gold, str) else tuple(gold),
+        tuple(golds),
         answer_type == "exact",
         rule_of(tolerance, unit, multiple, problem),
     )
