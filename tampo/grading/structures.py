@@ -414,7 +414,10 @@ def words_of(tokens: list[Token]) -> tuple[str, ...]:
         ):
             continue
         if token.kind == "word":
-            word = token.text.casefold()
+            ordinary = (
+                token.roman or token.text.islower() or token.text.istitle() or token.text.isupper()
+            )
+            word = token.text.casefold() if ordinary else token.text
             after_number = index and tokens[index - 1].kind == "num"
             if word in ("st", "nd", "rd", "th") and after_number:
                 continue
