@@ -27,6 +27,7 @@ from tampo import prompts, provenance
 from tampo.artefacts import checksums, sha256_of, to_jsonl, write_atomically, write_json
 from tampo.backends.chunked import ChunkedGeneration, Plan
 from tampo.backends.partial import PartialResponses
+from tampo.grading import GRADER_VERSION
 from tampo.precision import require_precision
 from tampo.problems import fingerprint, load_problems, source
 from tampo.settings import Benchmark
@@ -104,6 +105,7 @@ def evaluate(
         },
         started,
     )
+    record["grader"] = GRADER_VERSION
     record["checkpoint"] = {"sha256": identity["checkpoint"], **origin}
     record["benchmarks"] = {
         benchmark.name: _write(study, benchmark, plans[benchmark.name], results, out)

@@ -16,6 +16,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 
 from tampo import prompts, provenance, seeds
 from tampo.artefacts import checksums, directory_written_whole, read_jsonl, write_json
+from tampo.grading import GRADER_VERSION
 from tampo.grpo_settings import grpo_config, lora_config
 from tampo.policy import TemperaturePolicy, build_policy
 from tampo.preemption import StopAtStepEnd
@@ -90,6 +91,7 @@ def train(
             {"method": chosen.model_dump(), "seed": seed, "training": training.model_dump()},
             started,
         )
+        record |= {"grader": GRADER_VERSION}
         record |= {"resumed_from": None if checkpoint is None else checkpoint.name}
         record |= _account(out, left_out, trainer)
         write_json(out / "run.json", record)

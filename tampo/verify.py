@@ -227,6 +227,7 @@ def _check_row(
         for key in ("extracted", "outcome"):
             if before[key] != now[key]:
                 what = f"response {sample}: {key} {before[key]!r}, graded again {now[key]!r}"
+                what += f" by the rule {now['rule']!r}"
                 undecided = key == "outcome" and {before[key], now[key]} & set(UNDECIDED)
                 group = found.undecided if undecided else found.mismatches
                 group.append(Mismatch(path, number, what))

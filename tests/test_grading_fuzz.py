@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tampo.grading import OUTCOMES, grade, grader
+from tampo.grading import OUTCOMES, grade_record, grader
 from tampo.grading.pool import WorkerPool
 
 ANSWERS = int(os.environ.get("TAMPO_FUZZ_ANSWERS", "300"))
@@ -85,7 +85,7 @@ def test_every_generated_answer_has_a_named_outcome_in_time() -> None:
     @given(answers, st.sampled_from(GOLDS))
     def judge(answer: str, gold: str) -> None:
         started, worked = time.monotonic(), time.process_time()
-        outcome = grade(rf"\boxed{{{answer}}}", {"id": "f", "answer": [gold]}).outcome
+        outcome = grade_record(rf"\boxed{{{answer}}}", {"id": "f", "answer": [gold]}).outcome
         seconds, own = time.monotonic() - started, time.process_time() - worked
         assert outcome in OUTCOMES and outcome != "truncated"
         assert seconds < SLOWEST_SECONDS, answer
@@ -97,7 +97,7 @@ def test_every_generated_answer_has_a_named_outcome_in_time() -> None:
     with WorkerPool() as pool:
         before, grader._shared_pool = grader._shared_pool, pool
         try:
-            grade(r"\boxed{x*x}", {"id": "f", "answer": ["x^2"]})  # loads what workers need
+            grade_record(r"\boxed{x*x}", {"id": "f", "answer": ["x^2"]})  # loads what workers need
             judge()
             processes = [pool._server.process.pid, *(worker.pid for worker in pool._live)]
         finally:

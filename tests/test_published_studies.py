@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tampo.catalogue import CATALOGUE
-from tampo.grading import grade
+from tampo.grading import grade_record
 from tampo.plan.hardware import GPUS
 from tampo.plan.study_plan import Layout, plan
 from tampo.prompts import user_message
@@ -111,7 +111,7 @@ def test_the_layout_that_a_study_asks_for_works_as_planned(study):
 )
 def test_an_ecqa_answer_is_matched_exactly(response, outcome):
     record = CATALOGUE["ecqa"].hub.record(QUESTION, 0)
-    assert grade(response, record).outcome == outcome
+    assert grade_record(response, record).outcome == outcome
 
 
 def test_an_ecqa_prompt_lists_the_options_and_asks_for_a_letter():

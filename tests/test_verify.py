@@ -61,7 +61,11 @@ def test_a_changed_response_is_found_in_its_line(results, signed, capsys):
         sign_again(results, path)
     found = found_in(results)
     name = "evaluate/tampo/seed2/maxima.jsonl"
-    assert (name, 3, "response 1: outcome 'correct', graded again 'wrong'") in found
+    assert (
+        name,
+        3,
+        "response 1: outcome 'correct', graded again 'wrong' by the rule 'exact text'",
+    ) in found
     assert any(f[:2] == (name, None) and "checksum" in f[2] for f in found) is not signed
     assert main(["verify", str(results)]) == 1
     assert f"{path}:3: response 1: outcome" in capsys.readouterr().out

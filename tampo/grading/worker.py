@@ -31,6 +31,8 @@ _WARM_UP = [
     (r"\sin(x)+e^{-2t}", r"\frac{1}{e^{2t}}+\sin x"),
     (r"x^2+2x=5", r"2x+x^2-5=0"),
     (r"[1,\infty)\cup\{0\}", r"x\ge 1"),
+    (r"x^2>4", r"x<-2 \text{ or } x>2"),
+    (r"1\text{ km}", r"1000\text{ m}"),
 ]
 """(answer, gold) pairs judged before the first fork: parsers and solvers load and build tables when
 they are first used, and a worker that inherits them is fast from its first answer."""
@@ -77,8 +79,8 @@ def serve_forks(control: socket.socket) -> None:
 
 
 def _warm_up() -> None:
-    from tampo.grading.comparison import Rule
     from tampo.grading.equivalence import judge
+    from tampo.grading.verdict import Rule
 
     for answer, gold in _WARM_UP:
         judge(answer, (gold,), Rule())
@@ -121,13 +123,13 @@ def _end(child: int) -> int:
 def answer_requests(connection: Connection) -> None:
     """Answer requests until the other side closes.
 
-    A request is `{"answer", "golds", "multiple", "unit", "tolerance", "cpu_seconds"}`, a reply
-    `{"outcome"}`, with a `reason` when the outcome is "error". The kernel ends the process when
-    a request has used its processor time, which works inside native loops too and does not depend
-    on how busy the machine is.
+    A request is `answer`, `golds`, `cpu_seconds` and the fields of a rule, a reply `outcome` and the
+    `rule` that decided, with a `reason` when the outcome is "error". The kernel ends the process
+    when a request has used its processor time, which works inside native loops too and does not
+    depend on how busy the machine is.
     """
-    from tampo.grading.comparison import Rule
     from tampo.grading.equivalence import judge
+    from tampo.grading.verdict import Rule
 
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     while True:
@@ -138,7 +140,8 @@ def answer_requests(connection: Connection) -> None:
         signal.setitimer(signal.ITIMER_PROF, request["cpu_seconds"])
         try:
             rule = Rule.of(request)
-            reply = {"outcome": judge(request["answer"], tuple(request["golds"]), rule)}
+            outcome, decided_by = judge(request["answer"], tuple(request["golds"]), rule)
+            reply = {"outcome": outcome, "rule": decided_by}
         except Exception as error:
             reply = {"outcome": "error", "reason": f"{type(error).__name__}: {error}"[:500]}
         finally:

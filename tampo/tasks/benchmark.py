@@ -100,6 +100,7 @@ def _graded(response: str, result: Grade) -> dict[str, Any]:
         "response": str(response),
         "extracted": result.extracted,
         "outcome": "truncated" if cut_off else result.outcome,
+        "rule": result.rule,
         "finish": finish,
         "tokens": getattr(response, "tokens", None),
     }

@@ -35,10 +35,10 @@ class NoVerdict(Exception):
 
 def ours() -> Accepts:
     """Return `tampo.grading.grade`: notation here, mathematics in its worker."""
-    from tampo.grading import UNDECIDED, grade
+    from tampo.grading import UNDECIDED, grade_record
 
     def accepts(golds: list[str], response: str, record: dict[str, Any]) -> bool:
-        outcome = grade(response, {"id": "case", "answer": golds, **record}).outcome
+        outcome = grade_record(response, {"id": "case", "answer": golds, **record}).outcome
         if outcome in UNDECIDED:
             raise NoVerdict(outcome)
         return outcome == "correct"

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import random
 import time
 
 import pytest
-import sympy
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tampo.grading import grade_many
-from tampo.grading.comparison import Rule
 from tampo.grading.equivalence import judge
-from tampo.grading.magnitude import MOST_BITS, bounded, magnitude, name_powers
+from tampo.grading.verdict import Rule
 
 TOWER = "9^{9^{9^9}}"
 HUGE = [
@@ -61,7 +56,7 @@ def warm() -> None:
 @pytest.mark.parametrize("answer", HUGE)
 def test_what_is_too_large_is_not_the_gold_and_costs_little(answer: str, gold: str) -> None:
     started = time.process_time()
-    assert judge(answer, (gold,), Rule()) in ("wrong", "unparseable")
+    assert judge(answer, (gold,), Rule())[0] in ("wrong", "unparseable")
     assert time.process_time() - started < 1.9
 
 
@@ -82,48 +77,7 @@ def test_what_is_too_large_is_not_the_gold_and_costs_little(answer: str, gold: s
     ],
 )
 def test_large_values_are_still_equal_to_themselves(gold: str, answer: str) -> None:
-    assert judge(answer, (gold,), Rule()) == "correct"
-
-
-@pytest.mark.parametrize(
-    "text", ["9^9", "10^{100}", "2^{2^{10}}", "x^{9^{9}}", "1.05^{20}", "2^x", "3^"]
-)
-def test_powers_that_fit_are_left_as_they_are(text: str) -> None:
-    assert name_powers(text) == text
-
-
-def test_the_same_power_has_one_name_however_it_is_spaced() -> None:
-    spaced = name_powers("1+ 9 ^ {9^{ 9 ^ {9}}}")
-    assert spaced == name_powers(f"1+ {TOWER}") != name_powers("1+ 9^{9^{9^8}}")
-    assert "9^" not in spaced
-
-
-numbers = st.one_of(
-    st.integers(-50, 50).map(sympy.Integer),
-    st.fractions(-9, 9, max_denominator=9).map(
-        lambda f: sympy.Rational(f.numerator, f.denominator)
-    ),
-)
-expressions = st.recursive(
-    numbers,
-    lambda parts: st.one_of(
-        st.builds(lambda a, b: sympy.Add(a, b, evaluate=False), parts, parts),
-        st.builds(lambda a, b: sympy.Mul(a, b, evaluate=False), parts, parts),
-        st.builds(lambda a, n: sympy.Pow(a, n, evaluate=False), parts, st.integers(1, 6)),
-        st.builds(lambda n: sympy.factorial(n, evaluate=False), st.integers(0, 30)),
-    ),
-    max_leaves=6,
-)
-
-
-@settings(deadline=None, max_examples=200)
-@given(expressions)
-def test_the_bound_is_a_bound(expression) -> None:
-    value = abs(sympy.Rational(expression.doit()))
-    assert bounded(expression) == expression
-    if value:
-        exact = math.log2(value.p) - math.log2(value.q)
-        assert exact <= magnitude(expression) + 1e-6 <= MOST_BITS
+    assert judge(answer, (gold,), Rule())[0] == "correct"
 
 
 def test_towers_do_not_delay_a_batch() -> None:
