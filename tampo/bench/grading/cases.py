@@ -116,7 +116,7 @@ def mario_golds(repository: Path, seed: int) -> list[Case]:
 def respell(gold: str) -> str:
     """Write a gold as another author would: spacing and size commands differ."""
     text = re.sub(r"\\[dt]?frac(?![A-Za-z])", r"\\tfrac", gold)
-    text = re.sub(r"(?<=[^\\\d]),", r", \\;", text)
+    text = re.sub(r"(?<=[^\\\d{]),", r", \\;", text)
     if r"\text" in gold:
         return text
     text = re.sub(r"(?<!\\left)\(", r"\\left(", text)

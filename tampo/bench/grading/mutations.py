@@ -225,7 +225,7 @@ def mutations(records: Iterable[dict[str, Any]], seed: int) -> Iterator[Case]:
 
 
 def _plain(gold: str) -> bool:
-    return bool(_NUMBER.fullmatch(gold)) and not (_is_zero(gold) or gold in ("1", "-1", "2"))
+    return bool(_NUMBER.fullmatch(gold)) and not (_is_zero(gold) or gold.lstrip("-") in ("1", "2"))
 
 
 def _is_zero(gold: str) -> bool:

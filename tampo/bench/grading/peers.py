@@ -1,9 +1,10 @@
 """The graders that are compared: `python -m tampo.bench.grading.peers NAME`.
 
 Each is a function of golds, response and record that returns whether the response is accepted; a
-peer that knows one gold accepts a response that it accepts against any. What a peer expects around an answer is given to it: Minerva's sentence, Hendrycks' dollar signs. The libraries
-are used as they are installed. The process answers one JSON request a line and is killed by
-its parent when it takes too long.
+peer that knows one gold accepts a response that it accepts against any. What a peer expects around
+an answer is given to it: Minerva's sentence, Hendrycks' dollar signs. The libraries are used as they
+are installed. The process answers one JSON request a line and is killed by its parent when it takes too
+long.
 """
 
 from __future__ import annotations
