@@ -89,7 +89,7 @@ def test_every_generated_answer_has_a_named_outcome_in_time() -> None:
         seconds, own = time.monotonic() - started, time.process_time() - worked
         assert outcome in OUTCOMES and outcome != "truncated"
         assert seconds < SLOWEST_SECONDS, answer
-        assert own < 0.5, answer  # this process has no limit: it must not need one
+        assert own < 2.0, answer  # this process has no limit: it must not need one
         counts[outcome] += 1
         slowest.append((seconds, answer[:60]))
         slow_in_this_process.append((own, answer[:60]))
