@@ -125,7 +125,7 @@ _LEAD = re.compile(
     r"^(?:=|\\(?:approx|simeq|sim|Rightarrow|implies|to|rightarrow|Longrightarrow|cong)(?![A-Za-z])|:)\s*"
 )
 _TRAIL = re.compile(r"(?:\s|\\\\|(?<!\\)[;,:]|(?<![.\\])\.(?=\s*$)|(?<!\\)\\$)+$")
-_SIMPLE = re.compile(r"[-+]?[\d./]+\d|\d")
+_SIMPLE = re.compile(r"[-+]?[0-9./]+[0-9]|[0-9]")
 
 
 def plain(text: str) -> str:
@@ -208,6 +208,8 @@ def _character(character: str) -> str:
         return ""
     if category in ("Zs", "Zl", "Zp"):
         return " "
+    if category == "Nd":
+        return str(unicodedata.decimal(character))
     if category == "No" and "⁄" in unicodedata.normalize("NFKC", character):
         top, _, bottom = unicodedata.normalize("NFKC", character).partition("⁄")
         return rf"\frac{{{top}}}{{{bottom}}}"

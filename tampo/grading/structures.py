@@ -10,9 +10,10 @@ import re
 from functools import lru_cache
 
 from tampo.grading import words
-from tampo.grading.atoms import AtomReader
+from tampo.grading.environments import EnvironmentReader
 from tampo.grading.tokens import Token, tokenise
 from tampo.grading.tree import Node, NotUnderstood
+from tampo.grading.wording import words_of
 from tampo.grading.words import each
 
 RELATIONS = {
@@ -55,10 +56,8 @@ _CLOCK = re.compile(r"\s*(\d{1,2})\s*(?::\s*(\d{2}))?\s*([ap])\.?\s*m\b\.?\s*", 
 _TEXT = re.compile(r"\\(?:text|mathrm)\s*\{([^{}]*)\}")
 
 
-class StructureReader(AtomReader):
+class StructureReader(EnvironmentReader):
     """Adds to the reader of expressions what joins and relates them."""
-
-    in_braces = 0
 
     def inner_list(self) -> Node:
         """Read items up to what closes them; one item alone is itself."""
@@ -261,9 +260,9 @@ class StructureReader(AtomReader):
             return Node("dots")
         if name == "cases":
             self.expect("begin")
-            return self._environment()
+            return self.environment()
         if name == "begin":
-            return self._environment()
+            return self.environment()
         raise NotUnderstood(f"\\{name}")
 
     def _set(self) -> Node:
@@ -282,74 +281,6 @@ class StructureReader(AtomReader):
         self.depth -= 1
         self.expect("}")
         return node
-
-    def _environment(self) -> Node:
-        """Read rows between `\\begin{...}` and `\\end{...}`."""
-        name = self._environment_name()
-        if name == "array" and self.at("{"):
-            self.position = self._group_end() + 1
-        depth, bars, braces = self.depth, self.bars, self.in_braces
-        self.depth, self.bars, self.in_braces = 1, 0, 0
-        rows: list[list[Node]] = [[]]
-        while not self.at("end"):
-            if self.at("\\"):
-                self.position += 1
-                if self.at("["):  # \\[2pt]
-                    while not self.accept("]"):
-                        self.next()
-                        if self.peek().kind == "end":
-                            raise NotUnderstood("a matrix that does not end")
-                rows.append([])
-            elif self.accept("&"):
-                pass
-            elif self.accept("hline", "cdots", "vdots"):
-                raise NotUnderstood("lines or dots in a matrix")
-            else:
-                rows[-1].append(self._cell(name))
-        self.expect("end")
-        if self._environment_name() != name:
-            raise NotUnderstood("a matrix that does not end")
-        self.depth, self.bars, self.in_braces = depth, bars, braces
-        filled = tuple(tuple(row) for row in rows if row)
-        if not filled:
-            raise NotUnderstood("an empty matrix")
-        return self._rows(name, filled)
-
-    def _rows(self, name: str, rows: tuple) -> Node:
-        if name in _ROW_ENVIRONMENTS and name != "array":
-            return Node("cases", rows)
-        if len({len(row) for row in rows}) > 1:
-            if name == "array":
-                return Node("cases", rows)
-            raise NotUnderstood("a matrix with rows of different lengths")
-        kind = {"vmatrix": "v", "Vmatrix": "V"}.get(name, "")
-        return Node("matrix", (kind, rows))
-
-    def _cell(self, name: str) -> Node:
-        while self.accept(","):
-            pass
-        if name in _ROW_ENVIRONMENTS:
-            while self.word_at("if", "for", "when", "where", "with"):
-                self.position += 1
-            if self.word_at("otherwise", "else"):
-                self.position += 1
-                return Node("sym", ("otherwise",))
-        node = self.inner_list()
-        if not self.at("&", "\\", "end"):
-            raise NotUnderstood(self.peek().text)
-        return node
-
-    def _environment_name(self) -> str:
-        self.expect("{")
-        name = ""
-        while not self.accept("}"):
-            token = self.next()
-            if token.kind == "end":
-                raise NotUnderstood("an environment without its name")
-            name += token.text
-        if not name.endswith("matrix") and name not in _ROW_ENVIRONMENTS:
-            raise NotUnderstood(f"\\begin{{{name}}}")
-        return name
 
 
 def _without(node: Node) -> Node:
@@ -401,74 +332,3 @@ def read(
     except NotUnderstood as reason:
         return Node("text", (words_of(tokens), str(reason)))
     return node
-
-
-def words_of(tokens: list[Token]) -> tuple[str, ...]:
-    """Return words without articles, plurals, ordinals and case, and all other tokens as written."""
-    found: list[str] = []
-    for index, token in enumerate(tokens):
-        if (
-            token.text.casefold() in words.ARTICLES
-            and (token.kind == "word" or token.roman)
-            and len(tokens) > 1
-        ):
-            continue
-        if token.kind == "word":
-            word = token.text.casefold()
-            after_number = index and tokens[index - 1].kind == "num"
-            if word in ("st", "nd", "rd", "th") and after_number:
-                continue
-            found.append(words.ORDINALS.get(word) or words.stem(word))
-        elif token.kind == "num":
-            found.append(str(token.value))
-        elif (token.kind == "op" and token.text in '.,;:{}()"') or (
-            token.kind == "cmd" and token.text == "\\"
-        ):
-            continue
-        else:
-            found.append({"cdot": "*", "times": "*"}.get(token.text, token.text))
-    return tuple(found)
-
-
-_LEADING = frozenset(
-    ["on", "in", "at", "it", "they", "she", "he", "is", "are", "there", "by", "to"]
-)
-_SAME_TEXTS = [
-    frozenset(
-        map(
-            tuple,
-            map(
-                str.split,
-                ("emptyset", "varnothing", "empty set", "no solution", "no real solution", "none"),
-            ),
-        )
-    ),
-    frozenset(map(tuple, map(str.split, ("undefined", "doe not exist", "dne")))),
-]
-
-
-def same_words(gold: str, answer: str) -> bool:
-    """Return whether two plain texts say the same: names in any order, the usual words for nothing."""
-    try:
-        sides = [_said(text) for text in (gold, answer)]
-    except NotUnderstood:
-        return gold.split() == answer.split()
-    if not any(len(w) > 1 and w.isalpha() for part in sides[0] for w in part):
-        return False
-    if sorted(sides[0]) == sorted(sides[1]):
-        return True
-    return any(set(sides[0]) | set(sides[1]) <= same for same in _SAME_TEXTS)
-
-
-def _said(text: str) -> list[tuple[str, ...]]:
-    """Return the parts between commas and "and", each as words, without what only leads in."""
-    parts: list[list[Token]] = [[]]
-    for token in tokenise(text):
-        if token.text == "," or (token.kind == "word" and token.text.casefold() == "and"):
-            parts.append([])
-        else:
-            parts[-1].append(token)
-    found = [words_of(part) for part in parts if part]
-    while found and len(found[0]) > 1 and found[0][0] in _LEADING:
-        found[0] = found[0][1:]
-    return found

@@ -91,17 +91,15 @@ class _Matcher:
                     after += 1
                 factor = self._factor(after, -sign, parts)
                 if factor is None:
-                    return position if False else None
+                    return None
                 position = factor
                 continue
-            if token.text in ("cdot", "times", "*", "-", "."):
-                factor = self._factor(position + 1, sign, parts) if token.text != "." else None
+            if token.text == ".":  # an abbreviation's, at the very end
+                return position + 1 if position + 1 == len(self.tokens) else position
+            if token.text in ("cdot", "times", "*", "-"):
+                factor = self._factor(position + 1, sign, parts)
                 if factor is None:
-                    return (
-                        position + 1
-                        if token.text == "." and position + 1 == len(self.tokens)
-                        else position
-                    )
+                    return position
                 position = factor
                 continue
             factor = self._factor(position, sign, parts)
@@ -125,11 +123,9 @@ class _Matcher:
         lowered = token.text.casefold()
         if token.kind == "word" and lowered in ("square", "sq", "cubic", "cu"):
             name = self._name(position + 1 + (self._at(position + 1).text == "."))
-            if name is None or (
-                name.startswith(("counted", "currency")) and name != "counted unit"
+            if name is not None and (
+                name == "counted unit" or not name.startswith(("counted", "currency"))
             ):
-                pass
-            else:
                 power *= 2 if lowered in ("square", "sq") else 3
                 position += 1 + (self._at(position + 1).text == ".")
                 return self._power(position + 1, name, power, parts)
@@ -213,9 +209,8 @@ class _Matcher:
         lowered = text.casefold()
         if lowered in PERCENT or token.kind == "let":
             return None
-        if lowered in _KNOWN and (
-            lowered not in MEANINGFUL or False or _KNOWN[lowered] in ("degree", "radian")
-        ):
+        angle = _KNOWN.get(lowered) in ("degree", "radian")
+        if lowered in _KNOWN and (angle or lowered not in MEANINGFUL):
             return _KNOWN[lowered]
         if singular(lowered) in self.nouns and lowered not in MEANINGFUL:
             return f"counted {singular(lowered)}"

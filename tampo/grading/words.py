@@ -43,6 +43,14 @@ infinity oo asin acos atan binom frac tg ctg
 """
     )
 ) - frozenset(["deg", "dim", "ker", "arg", "lb", "Re", "Im"])
+ACCENTS = frozenset(
+    each(
+        """
+hat bar vec dot ddot tilde widehat widetilde overrightarrow check acute mathbb mathcal mathfrak
+mathscr
+"""
+    )
+)
 INVERSES = {
     "sin": "arcsin", "cos": "arccos", "tan": "arctan", "cot": "arccot", "sec": "arcsec", "csc": "arccsc",
     "sinh": "arsinh", "cosh": "arcosh", "tanh": "artanh",
