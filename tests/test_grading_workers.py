@@ -15,13 +15,12 @@ from pathlib import Path
 import pytest
 
 from tampo.grading import grade_many, grade_record
+from tampo.grading.fork_server import ForkServer, WorkerStartError
 from tampo.grading.pool import (
-    ForkServer,
     TimeLimit,
     Worker,
     WorkerLost,
     WorkerPool,
-    WorkerStartError,
     available_workers,
 )
 
