@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tampo.grading import OUTCOMES, grade_record, grader
+from tampo.grading import OUTCOMES, UNDECIDED, grade_record, grader
 from tampo.grading.pool import WorkerPool
 
 ANSWERS = int(os.environ.get("TAMPO_FUZZ_ANSWERS", "300"))
@@ -77,6 +77,7 @@ answers = st.one_of(*[_expressions] * 5, _noise, _repeated, st.text(max_size=30)
 @pytest.mark.timeout(4 * 3600)
 def test_every_generated_answer_has_a_named_outcome_in_time() -> None:
     counts: Counter[str] = Counter()
+    undecided: list[tuple[str, str, str]] = []
     slowest: list[tuple[float, str]] = []
     slow_in_this_process: list[tuple[float, str]] = []
 
@@ -89,8 +90,10 @@ def test_every_generated_answer_has_a_named_outcome_in_time() -> None:
         seconds, own = time.monotonic() - started, time.process_time() - worked
         assert outcome in OUTCOMES and outcome != "truncated"
         assert seconds < SLOWEST_SECONDS, answer
-        assert own < 0.5, answer  # this process has no limit: it must not need one
+        assert own < 2.0, answer  # this process has no limit: it must not need one
         counts[outcome] += 1
+        if outcome in UNDECIDED:
+            undecided.append((outcome, gold, answer[:60]))
         slowest.append((seconds, answer[:60]))
         slow_in_this_process.append((own, answer[:60]))
 
@@ -103,6 +106,7 @@ def test_every_generated_answer_has_a_named_outcome_in_time() -> None:
         finally:
             grader._shared_pool = before
     print(f"\n{sum(counts.values())} answers: {dict(counts)}")
+    print("undecided:", undecided)
     print("slowest:", [(f"{s:.2f} s", a) for s, a in sorted(slowest)[-5:]])
     print("here:", [(f"{s:.2f} s", a) for s, a in sorted(slow_in_this_process)[-3:]])
     assert {"correct", "wrong", "unparseable"} <= counts.keys()

@@ -15,7 +15,7 @@ Light to import: mpmath, sympy and pint are imported by the worker processes onl
     comparison.py, parts.py, list_comparison.py, relation_comparison.py, forms.py, named.py,
     named_values.py        gold and answer, part by part
     equivalence.py, numeric.py, realsets.py, symbolic.py   what takes a library (worker only)
-    worker.py, pool.py     the worker processes and their limits
+    worker.py, fork_server.py, pool.py   the worker processes and their limits
     grader.py              the order in which all this is asked
     explain.py             a grade with its reasons
 
@@ -23,6 +23,7 @@ The conventions are stated in docs/grading.md.
 """
 
 from tampo.grading.boxed import last_boxed
+from tampo.grading.fork_server import WorkerStartError
 from tampo.grading.grader import (
     GRADER_VERSION,
     OUTCOMES,
@@ -33,7 +34,6 @@ from tampo.grading.grader import (
     grade_many,
     grade_record,
 )
-from tampo.grading.pool import WorkerStartError
 
 __all__ = [
     "GRADER_VERSION",

@@ -20,7 +20,7 @@ import sys
 import traceback
 from multiprocessing.connection import Connection
 
-from tampo.grading.pool import FORK, MOST_BYTES
+from tampo.grading.fork_server import FORK, MOST_BYTES
 
 _ORPHAN_SECONDS = 0.5
 """How often a fork server looks whether its parent still lives. The closed socket tells it at once,

@@ -51,7 +51,7 @@ def math_verify() -> Accepts:
     from math_verify import parse, verify
 
     def accepts(gold: str, response: str) -> bool:
-        return bool(verify(parse(f"${gold.strip('$ ')}$"), parse(response)))
+        return bool(verify(parse(f"${gold}$"), parse(response)))
 
     return _any_gold(accepts)
 
@@ -106,7 +106,10 @@ PEERS: dict[str, Callable[[], Accepts]] = {
 
 
 def _any_gold(grader: Grader) -> Accepts:
-    return lambda golds, response, record: any(grader(gold, response) for gold in golds)
+    """Return a grader of several golds. Dollar signs around one, as some sets have, are taken off."""
+    return lambda golds, response, record: any(
+        grader(gold.strip("$ ") if gold.count("$") == 2 else gold, response) for gold in golds
+    )
 
 
 def versions() -> dict[str, str]:

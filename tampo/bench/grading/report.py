@@ -95,7 +95,8 @@ def table(results: Results, graders: list[str], missing: dict[str, str]) -> str:
 def kinds_table(results: Results, graders: list[str]) -> str:
     """Return wrong verdicts (errors included) in percent by part and kind, as Markdown."""
     counts = counted(list(results), by_kind=True)
-    groups = list(dict.fromkeys(key[:2] for key in counts))
+    parts = list(dict.fromkeys(part for part, _, _ in counts))
+    groups = sorted(dict.fromkeys(key[:2] for key in counts), key=lambda key: parts.index(key[0]))
     lines = [
         f"| part | kind | cases | {' | '.join(graders)} |",
         f"| --- | --- | ---: |{' ---: |' * len(graders)}",
