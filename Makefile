@@ -14,7 +14,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --d
   --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: env demo test test-all smoke bench lint docs readme constraints clean help
+.PHONY: env demo test test-all smoke bench bench-grading lint docs readme constraints clean help
 
 env: $(READY)  ## build .venv with everything pinned (a few minutes, 2 GB)
 
@@ -43,6 +43,10 @@ smoke: $(READY)  ## real model, real problems of all five benchmarks: DATA_DIR=.
 bench: $(READY)  ## cost of TAMPO's step beside plain TRL's, and of its head, on this machine
 	$(BIN)/python -m tampo bench --out results/bench --page results/bench/bench.md
 
+bench-grading: $(READY)  ## our grader beside math-verify and lm-eval's: QWEN=, MARIO= are clones
+	$(BIN)/python -m tampo.tools.bench.grading --out results/bench-grading --data-dir "$(DATA_DIR)" \
+	  --cases "$(DATA_DIR)/../grading/cases.jsonl" $(if $(QWEN),--qwen "$(QWEN)") $(if $(MARIO),--mario "$(MARIO)")
+
 lint: $(READY)  ## formatters, linters, import rules and types, changing nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -70,4 +74,4 @@ clean:  ## delete caches and build products; results, logs and the environment s
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 help:  ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 15

@@ -142,6 +142,26 @@ def _try_policy(args: argparse.Namespace) -> None:
         print(f"{step:4d}  {' '.join(f'{t:.3f}' for t in temperatures)}")
 
 
+def _grade(args: argparse.Namespace) -> int:
+    from tampo.grading import grade
+    from tampo.grading.explain import explain
+
+    rule = {
+        "tolerance": args.tolerance,
+        "unit": args.unit,
+        "multiple": args.multiple,
+        "problem": args.problem,
+    }
+    if args.explain:
+        text = explain(args.answer, args.gold, **rule)
+    else:
+        boxed = args.answer if "\\boxed" in args.answer else f"\\boxed{{{args.answer}}}"
+        graded = grade(boxed, args.gold, **rule)
+        text = f"{graded.outcome} ({graded.rule})"
+    print(text)
+    return 0 if "correct" in text.split("\n")[0] else 1
+
+
 def _bench(args: argparse.Namespace) -> None:
     from tampo.tools.bench.run import bench
 
@@ -263,6 +283,16 @@ def _parser() -> argparse.ArgumentParser:
     policies.add_argument(
         "--settings", default="{}", metavar="JSON", help="settings of the policy (default: {})"
     )
+    graded = add("grade", _grade, "grade one answer and say by which rule")
+    graded.add_argument("answer", metavar="ANSWER", help="an answer, or a response with its box")
+    graded.add_argument(
+        "--gold", required=True, action="append", metavar="GOLD", help="repeat for each accepted"
+    )
+    graded.add_argument("--tolerance", metavar="X", help="absolute, in the unit of the gold")
+    graded.add_argument("--unit", help="the unit that the problem asks for")
+    graded.add_argument("--multiple", action="store_true", help="the gold lists several values")
+    graded.add_argument("--problem", metavar="TEXT", help="its text; names the things it counts")
+    graded.add_argument("--explain", action="store_true", help="show how both sides are read")
     box = add("box", None, "run a study on a machine without network: pack it, receive its runs")
     add_box_commands(box)
     measure = add("bench", _bench, "measure the cost of TAMPO's step and of the fused head")

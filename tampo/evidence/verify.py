@@ -25,6 +25,7 @@ from tampo.evidence.archive import is_archive, restored
 from tampo.evidence.findings import Mismatch, Verification, compare
 from tampo.evidence.withheld import problem_texts
 from tampo.files import sha256_of
+from tampo.grading import UNDECIDED
 from tampo.layout import TOKENS
 from tampo.problems.problem_sets import fingerprint, load_problems
 from tampo.records.run_json import EvaluateRun, read_any_run, read_run
@@ -228,8 +229,9 @@ def _check_row(
         for key in ("extracted", "outcome"):
             if before[key] != now[key]:
                 what = f"response {sample}: {key} {before[key]!r}, graded again {now[key]!r}"
-                timed_out = key == "outcome" and "timeout" in (before[key], now[key])
-                group = found.undecided if timed_out else found.mismatches
+                what += f" by the rule {now['rule']!r}"
+                undecided = key == "outcome" and {before[key], now[key]} & set(UNDECIDED)
+                group = found.undecided if undecided else found.mismatches
                 group.append(Mismatch(path, number, what))
 
 

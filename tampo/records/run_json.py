@@ -147,6 +147,8 @@ class TrainRun(_WithFiles):
     """Checkpoint that the last attempt went on from."""
     processes: int
     problems_left_out: LeftOut
+    grader: int | None = None
+    """Version of the grader behind the rewards; None before it had one."""
 
 
 class EvaluateRun(_Run):
@@ -155,6 +157,8 @@ class EvaluateRun(_Run):
     stage: Literal["evaluate"]
     checkpoint: Origin
     benchmarks: dict[str, BenchmarkEntry]
+    grader: int | None = None
+    """Version of the grader; None before it had one."""
     lm_eval: dict[str, Any]
     """lm-eval's own results, without samples."""
 

@@ -25,6 +25,7 @@ from transformers import AutoTokenizer, GenerationConfig, PreTrainedTokenizerBas
 
 from tampo import layout
 from tampo.files import checksums, sha256_of, to_jsonl, write_atomically
+from tampo.grading import GRADER_VERSION
 from tampo.models.precision import require_precision
 from tampo.problems import prompts
 from tampo.problems.problem_sets import fingerprint, load_problems, source
@@ -106,6 +107,7 @@ def evaluate(
     )
     EvaluateRun(
         **record,
+        grader=GRADER_VERSION,
         checkpoint=Origin(sha256=identity["checkpoint"], **origin),
         benchmarks={
             benchmark.name: _write(study, benchmark, plans[benchmark.name], results, out)

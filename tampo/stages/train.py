@@ -16,6 +16,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 
 from tampo import layout, seeds
 from tampo.files import checksums, directory_written_whole, read_jsonl, write_json
+from tampo.grading import GRADER_VERSION
 from tampo.grading.rewards import REWARDS
 from tampo.problems import prompts
 from tampo.problems.problem_sets import load_problems
@@ -99,6 +100,7 @@ def train(
         )
         TrainRun(
             **record,
+            grader=GRADER_VERSION,
             resumed_from=None if checkpoint is None else checkpoint.name,
             processes=trainer.accelerator.num_processes,
             problems_left_out=LeftOut(reason=TOO_LONG, ids=left_out),

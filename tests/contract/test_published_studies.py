@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from support.paths import ROOT
 
-from tampo.grading import grade
+from tampo.grading import grade_record
 from tampo.problems.catalogue import CATALOGUE
 from tampo.problems.prompts import user_message
 from tampo.study.study import load_study
@@ -110,7 +110,7 @@ def test_the_layout_that_a_study_asks_for_works_as_planned(study):
 )
 def test_an_ecqa_answer_is_matched_exactly(response, outcome):
     record = CATALOGUE["ecqa"].hub.record(QUESTION, 0)
-    assert grade(response, record).outcome == outcome
+    assert grade_record(response, record).outcome == outcome
 
 
 def test_an_ecqa_prompt_lists_the_options_and_asks_for_a_letter():

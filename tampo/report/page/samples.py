@@ -33,7 +33,7 @@ class SampleChoice:
     """benchmark, index, id, prompt, answer of every problem that a chosen response belongs to."""
     responses: list[dict[str, Any]]
     """problem (index into `problems`), method, seed, sample, outcome, finish, tokens, extracted,
-    response, cut (characters left out)."""
+    response, cut (characters left out), rule (absent where a grader before version 2 graded)."""
     total: int
     """Responses that the study holds."""
     counts: list[dict[str, Any]]

@@ -102,7 +102,11 @@ def test_a_changed_response_is_found_in_its_line_of_the_packed_file(changed, sig
     if signed:
         sign_again(changed)
     found = found_in(changed)
-    assert (f"{RESPONSES}.xz", 3, "response 1: outcome 'correct', graded again 'wrong'") in found
+    assert (
+        f"{RESPONSES}.xz",
+        3,
+        "response 1: outcome 'correct', graded again 'wrong' by the rule 'exact text'",
+    ) in found
     assert any(SUMS in what for _, _, what in found) is not signed
     # run.json and checksums.json still have the first file's checksum.
     assert sum("checksum" in what and SUMS not in what for _, _, what in found) == 2

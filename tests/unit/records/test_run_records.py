@@ -78,8 +78,9 @@ def test_what_was_not_trained_has_no_training_cost():
 
 def test_outcomes_are_whole_responses():
     scores = SCORES[SCORES["method"] == "tampo"]
-    extra = [("sums", outcome, 0.0, 8) for outcome in ("unparseable", "timeout", "truncated")]
-    extra += [("maxima", outcome, 0.0, 24) for outcome in ("wrong", "unparseable", "timeout")]
+    never = ("unparseable", "timeout", "error")
+    extra = [("sums", outcome, 0.0, 8) for outcome in (*never, "truncated")]
+    extra += [("maxima", outcome, 0.0, 24) for outcome in (*never, "wrong")]
     scores = pd.concat([scores, pd.DataFrame(rows("tampo", 1, *extra))])
     study = STUDY.model_copy(update={"methods": [STUDY.method("tampo")]})
     (counted,) = outcome_counts(study, scores).to_dict("records")
@@ -90,6 +91,7 @@ def test_outcomes_are_whole_responses():
         "wrong": 2,
         "unparseable": 0,
         "timeout": 0,
+        "error": 0,
         "truncated": 16,
     }
 

@@ -80,7 +80,7 @@ def test_pass_at_k_is_the_mean_over_problems_of_the_unbiased_estimate(results, t
 def test_outcome_shares_limit_and_tokens_are_counted_over_responses():
     responses = [
         response("correct", 2),
-        response("correct", 4, "length"),
+        response("error", 4, "length"),
         response("truncated", 6, "length"),
         response("timeout", 8),
     ]
@@ -88,11 +88,12 @@ def test_outcome_shares_limit_and_tokens_are_counted_over_responses():
     problems = parse_samples([row], Benchmark(name="sums", samples=4))
     found = {r["metric"]: (r["value"], r["n"]) for r in score_rows(problems, [1])}
     assert found == {
-        "pass@1": (0.5, 1),
-        "correct": (0.5, 4),
+        "pass@1": (pytest.approx(0.25), 1),
+        "correct": (0.25, 4),
         "wrong": (0.0, 4),
         "unparseable": (0.0, 4),
         "timeout": (0.25, 4),
+        "error": (0.25, 4),
         "truncated": (0.25, 4),
         "at_limit": (0.5, 4),
         "tokens": (5.0, 4),
@@ -114,7 +115,7 @@ def test_rows_stand_in_the_studys_order_and_bytes_do_not_change(results, tmp_pat
     aggregate(STUDY, results, tmp_path / "two")
     table = pd.read_csv(tmp_path / "one" / "scores.csv")
     assert list(dict.fromkeys(table["method"])) == ["base", "cold", "tampo"]
-    assert list(table["seed"][:18]) == [1] * 9 + [2] * 9
+    assert list(table["seed"][:20]) == [1] * 10 + [2] * 10
     assert list(dict.fromkeys(table["benchmark"])) == ["sums", "evaluation", "training"]
     for name in ("scores.csv", "problem_scores.csv"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()

@@ -72,7 +72,14 @@ def test_one_line_a_problem_with_all_responses(model, finished, benchmark):
     for row in rows:
         assert len(row["responses"]) == benchmark["samples"]
         for response in row["responses"]:
-            assert set(response) == {"response", "extracted", "outcome", "finish", "tokens"}
+            assert set(response) == {
+                "response",
+                "extracted",
+                "outcome",
+                "rule",
+                "finish",
+                "tokens",
+            }
 
 
 def test_samples_of_a_problem_differ(finished):

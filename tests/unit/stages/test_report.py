@@ -162,9 +162,9 @@ def test_failures_are_counted_by_method(finished_study):
         r'<th scope="row">base</th>(.*?)</tr>', section(finished_study, "failures"), re.DOTALL
     )
     numbers = re.findall(r">([\d,]+)<", row[1])
-    # responses, correct, wrong, unparseable, timeout, truncated: in each of two benchmarks the first
-    # problem of seed 1 has one response without an answer and one cut off.
-    assert numbers == ["28", "0", "24", "2", "0", "2"]
+    # responses, correct, wrong, unparseable, timeout, error, truncated: in each of two benchmarks
+    # the first problem of seed 1 has one response without an answer and one cut off.
+    assert numbers == ["28", "0", "24", "2", "0", "0", "2"]
 
 
 def test_irregular_runs_are_named(results):

@@ -147,6 +147,7 @@ def test_documents_run_by_themselves_in_plain_lm_eval(manager):
             "wrong": 8 * (8 - solved),
             "unparseable": 0,
             "timeout": 0,
+            "error": 0,
             "truncated": 0,
         }
 
@@ -204,5 +205,6 @@ def test_outcomes_are_counted_over_problems():
         "wrong": 1,
         "unparseable": 0,
         "timeout": 0,
+        "error": 0,
         "truncated": 0,
     }

@@ -57,6 +57,7 @@
       + `sample ${response.sample} · ${response.tokens} tokens`
       + (response.finish === "length" ? ", cut off by the limit" : "")
       + (response.extracted === null ? "" : ` · read as ${response.extracted}`)
+      + (response.rule ? ` · decided by: ${response.rule}` : "")
       + (response.cut ? ` · ${response.cut} characters not shown` : ""));
     box.append(line, element("pre", response.response));
     return box;
