@@ -20,6 +20,9 @@ from tampo.training.stop_signals import EXIT_CODE, Stopped
 
 
 def _model(args: argparse.Namespace) -> None:
+    from tampo.stages.light_transformers import import_light_transformers
+
+    import_light_transformers()
     from tampo.stages.model import make_model
 
     make_model(_study(args), args.out)
@@ -31,6 +34,9 @@ def _train(args: argparse.Namespace) -> None:
     study = _study(args)
     launch(study.resources.train, study.training_of(args.method), args.words)
 
+    from tampo.stages.light_transformers import import_light_transformers
+
+    import_light_transformers()
     from tampo.stages.train import train
 
     train(study, args.method, args.seed, args.model, args.out, args.recorded)
@@ -43,6 +49,9 @@ def _prefetch(args: argparse.Namespace) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
+    from tampo.stages.light_transformers import import_light_transformers
+
+    import_light_transformers()
     from tampo.stages.evaluate import evaluate
 
     evaluate(_study(args), args.method, args.seed, args.checkpoint, args.out)

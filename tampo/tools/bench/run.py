@@ -14,6 +14,7 @@ from tampo.files import write_atomically, write_json
 from tampo.records import provenance
 from tampo.tools.bench.head import head_times
 from tampo.tools.bench.rollouts import rollout_speed
+from tampo.tools.bench.startup import startup_seconds, startup_table
 from tampo.tools.bench.step import step_ratio
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ def bench(out: Path, page: Path | None, rounds: int, threads: int) -> None:
         "steps": steps,
         "heads": heads,
         "rollouts": rollouts,
+        "startup_cpu_seconds": startup_seconds(rounds, logger.info),
         "run": provenance.collect("bench", {"rounds": rounds, "threads": threads}, started),
     }
     write_json(out / "bench.json", result)
@@ -90,7 +92,9 @@ def _page(result: dict[str, Any]) -> str:
             f"| {head['separate_over_fused']:.1f} | {head['fused_over_floor']:.2f} "
             f"| {', '.join(f'{peak[key]:.0f}' for key in keys)} |"
         )
-    return "\n".join([*lines, *_rollout_lines(result["rollouts"]), ""])
+    lines += _rollout_lines(result["rollouts"])
+    lines += ["", "## Start-up", "", *startup_table(result["startup_cpu_seconds"])]
+    return "\n".join([*lines, ""])
 
 
 def _rollout_lines(rollouts: dict[str, Any]) -> list[str]:
