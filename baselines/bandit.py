@@ -1,4 +1,4 @@
-"""Base of the bandits: one value a candidate, learned from the steps that drew it.
+"""Base of the bandits: one value per candidate, learned from the steps that drew it.
 
 Each batch yields one reward r in [0, 1] for the candidate it was drawn at; nothing is learned of the
 others. Accuracy cannot be that reward: a lower T raises it without any learning. These two can not be

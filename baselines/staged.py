@@ -44,7 +44,7 @@ class StagedSettings(PolicySettings):
 
 
 class Staged(OpenLoopPolicy):
-    """One temperature a stage of the run."""
+    """One temperature per stage of the run."""
 
     Settings = StagedSettings
 

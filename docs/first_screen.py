@@ -86,7 +86,7 @@ def result_table() -> str:
     compared = comparisons(
         study, pd.read_csv(EVIDENCE / "aggregate" / "problem_scores.csv.xz"), k=1
     )
-    against = {one.rival: one for one in compared}
+    against = {one.baseline: one for one in compared}
     rows = [
         "| rollout temperature | mean Pass@1, % | TAMPO minus this, points |",
         "| --- | --- | --- |",
@@ -106,7 +106,7 @@ def result_table() -> str:
 
 
 def _finding(compared: list[Comparison]) -> str:
-    apart = [LINES[one.rival][0] for one in compared if one.found.low > 0 or one.found.high < 0]
+    apart = [LINES[one.baseline][0] for one in compared if one.found.low > 0 or one.found.high < 0]
     if not apart:
         return "No difference is significant."
     return f"Significant, the interval excludes 0: the difference to {', '.join(apart)}."

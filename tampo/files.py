@@ -105,5 +105,5 @@ def read_jsonl(path: str | Path) -> list[dict]:
 
 
 def to_jsonl(rows: list[dict]) -> str:
-    """Render rows as JSON lines, one compact object a line; NaN is refused."""
+    """Render rows as JSON lines, one compact object per line; NaN is refused."""
     return "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 RESULTS = Path("results")
 LOGS = Path("logs")
-TIMINGS = Path("benchmarks")
+TIMINGS = Path("timings")
 """Snakemake's record of time and memory of each job."""
 
 # Folders of a study, one per stage -------------------------------------------------------------------
@@ -155,7 +155,7 @@ CLAIM_COLUMNS = [
 
 # Metrics of scores.csv -------------------------------------------------------------------------------
 
-AT_LIMIT = "at_limit"
+LENGTH_LIMITED = "length_limited"
 TRAINING, EVALUATION = "training", "evaluation"
 """Stand for a benchmark where a row of scores.csv is a cost."""
 ROLLOUT_TOKENS, ROLLOUT_TRUNCATED = "rollout_tokens", "rollout_truncated"

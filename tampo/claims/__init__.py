@@ -51,7 +51,7 @@ CLAIMS: tuple[Judge, ...] = (
 
 
 def claims_table(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
-    """Return one row a claim.
+    """Return one row per claim.
 
     Returns:
         id, claim, verdict, estimate, low, high, unit, published, test, detail; estimate, low and

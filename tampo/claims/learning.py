@@ -83,7 +83,7 @@ def group_means(trajectories: pd.DataFrame) -> pd.DataFrame:
         trajectories: step, group (within the step), reward; NaN where a rollout could not be scored.
 
     Returns:
-        step, reward: a row a group that has any reward.
+        step, reward: a row per group that has any reward.
     """
     means = trajectories.groupby([STEP, GROUP])[REWARD].mean().dropna()
     return means.reset_index()[[STEP, REWARD]]
@@ -159,7 +159,7 @@ def learning_rows(study: Study, results: Path) -> pd.DataFrame:
         results: `results/{study}`, of which trajectories.parquet are read.
 
     Returns:
-        One row a method: `COLUMNS`. `groups` are those compared, `runs_up` the runs that ended above
+        One row per method: `COLUMNS`. `groups` are those compared, `runs_up` the runs that ended above
         their start, `holm` the p-value adjusted for the methods. Methods whose runs are too short
         for two windows are left out.
     """

@@ -65,8 +65,8 @@ def best_alpha(study: Study, inputs: ClaimInputs) -> Finding:
     else equal; the rule is that of C1."""
     parts = roles(study)
     parts.required("tampo")
-    rivals = _published(parts.alphas, PUBLISHED_ALPHAS, "α")
-    return _judge(study, inputs, [(parts.tampo, rival) for rival in rivals], 1)
+    baselines = _published(parts.alphas, PUBLISHED_ALPHAS, "α")
+    return _judge(study, inputs, [(parts.tampo, baseline) for baseline in baselines], 1)
 
 
 @claim(
@@ -81,7 +81,7 @@ def best_top_p(study: Study, inputs: ClaimInputs) -> Finding:
     parts = roles(study)
     parts.required("tampo")
     greedy, *others = _published(parts.top_ps, PUBLISHED_TOP_PS, "top-p")
-    pairs = [(parts.tampo, rival) for rival in (greedy, *others)]
+    pairs = [(parts.tampo, baseline) for baseline in (greedy, *others)]
     return _judge(study, inputs, [*pairs, *((other, greedy) for other in others)], 1)
 
 
@@ -93,7 +93,7 @@ def beats_grpo_on_ecqa(study: Study, inputs: ClaimInputs) -> Finding:
         raise NotTested(f"the study has no benchmark {ECQA}")
     parts = roles(study)
     parts.required("tampo", "fixed", "base")
-    pairs = [(parts.tampo, rival) for rival in (*parts.fixed, parts.base)]
+    pairs = [(parts.tampo, baseline) for baseline in (*parts.fixed, parts.base)]
     return _judge(study, inputs, pairs, 1, [ECQA])
 
 
@@ -130,8 +130,8 @@ def _beats_control(study: Study, inputs: ClaimInputs, part: str) -> Finding:
     return _judge(study, inputs, _against(parts, [getattr(parts, part)]), 1)
 
 
-def _against(parts: Roles, rivals: Sequence[str]) -> list[Pair]:
-    return [(parts.tampo, rival) for rival in rivals]
+def _against(parts: Roles, baselines: Sequence[str]) -> list[Pair]:
+    return [(parts.tampo, baseline) for baseline in baselines]
 
 
 def _published(found: dict[float, str], values: Sequence[float], name: str) -> list[str]:
@@ -150,7 +150,7 @@ def _judge(
 ) -> Finding:
     """Judge whether the first of every pair scores higher on average over benchmarks.
 
-    One run a method is never more than undecided: a claim about a method is one about its runs,
+    One run per method is never more than undecided: a claim about a method is one about its runs,
     and how they vary is then unknown.
     """
     if k not in study.evaluation.pass_k:
@@ -166,7 +166,7 @@ def _judge(
     if differences[0].runs < 2:
         verdict = "undecided"
         notes.append(
-            "one run a method: how runs vary is unknown, intervals speak of problems alone"
+            "one run per method: how runs vary is unknown, intervals speak of problems alone"
         )
     detectable = study_detectable(differences, settings.confidence)
     notes.append(

@@ -31,7 +31,7 @@ from tampo.temperature.meta_policy import MetaPolicySettings
 
 TIME_MARGIN = 0.05
 """Training that takes at most this much longer counts as no longer [R]."""
-UNIMODAL_SHARE = 0.99
+UNIMODAL_FRACTION = 0.99
 """C7 is supported once the data exclude that one trajectory in a hundred has two peaks [R]."""
 SEPARATION_MARGIN = 0.05
 """A probability of superiority nearer to one half than this separates nothing worth a claim [R]."""
@@ -63,7 +63,7 @@ def takes_no_longer(study: Study, inputs: ClaimInputs) -> Finding:
         verdict = "contradicted"
     tokens = totals[TOKENS].unstack().mean()
     detail = "; ".join(
-        f"{name}: {seconds[name].mean():.1f} s and {tokens[name]:.0f} tokens a run"
+        f"{name}: {seconds[name].mean():.1f} s and {tokens[name]:.0f} tokens per run"
         for name in [parts.tampo, *parts.fixed]
     )
     return Finding(verdict, float(estimate), float(low), float(high), detail)
@@ -83,7 +83,7 @@ def likelihood_is_unimodal(study: Study, inputs: ClaimInputs) -> Finding:
     verdict = "undecided"
     if single < seen:
         verdict = "contradicted"
-    elif low >= UNIMODAL_SHARE:
+    elif low >= UNIMODAL_FRACTION:
         verdict = "supported"
     detail = f"{single} of {seen} trajectories of {len(table)} runs have one peak"
     if single < seen:

@@ -158,7 +158,7 @@ def _plan(args: argparse.Namespace) -> None:
         raise StudyError(f"--gpu: unknown {args.gpu!r}; known: {', '.join(GPUS)}")
     named = Path(args.study)
     file = named if named.suffix else Path("workflow", "studies", f"{named}.yaml")
-    assumed = Assumptions(args.completion_share, args.response_share, args.prompt_tokens)
+    assumed = Assumptions(args.completion_fraction, args.response_fraction, args.prompt_tokens)
     study = load_study(file)
     layout = Layout.of(study, GPUS[args.gpu], args.gpus, args.engine)
     print(render(plan(study, layout, assumed), args.format), end="")
@@ -215,14 +215,14 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("--gpus", type=int, metavar="N", help="of a training run (default: study's)")
     plan.add_argument("--engine", help="ddp, zero1 or zero2 (default: the study's)")
     plan.add_argument(
-        "--completion-share",
+        "--completion-fraction",
         type=float,
         default=0.5,
         metavar="X",
         help="mean over largest length of a rollout (default: 0.5)",
     )
     plan.add_argument(
-        "--response-share",
+        "--response-fraction",
         type=float,
         metavar="X",
         help="the same at evaluation (default: as above)",

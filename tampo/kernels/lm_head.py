@@ -52,7 +52,7 @@ def add_tempered_lm_head(
     The patched forward takes, besides the model's own arguments,
 
     - `labels` [B, L]: token ids, -100 where the token is not scored;
-    - `temperatures`: None for the `temperature` given here, a number, or [B] one a sequence;
+    - `temperatures`: None for the `temperature` given here, a number, or [B] one per sequence;
     - `candidates` [K]: virtual temperatures, or None;
     - `entropy_at_one`: whether the entropy at temperature 1 is wanted;
 

@@ -22,7 +22,7 @@ from tampo.models.precision import require_precision
 from tampo.problems import prompts
 from tampo.problems.problem_sets import fingerprint, load_problems, source
 from tampo.problems.prompts import Prompt
-from tampo.study.model_settings import WarmUp
+from tampo.study.model_settings import ColdStart
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +33,8 @@ class _Progress(TrainerCallback):
             logger.info("warm-up %d/%d  loss %.3f", state.global_step, args.max_steps, logs["loss"])
 
 
-def warm_up(
-    settings: WarmUp,
+def cold_start(
+    settings: ColdStart,
     prompt: Prompt,
     data_dir: str | None,
     model: PreTrainedModel,
@@ -51,18 +51,18 @@ def warm_up(
 
     Returns:
         Settings, source and fingerprint of the problems, how many were used and what was left
-        out, and the loss of every step in nats a token.
+        out, and the loss of every step in nats per token.
 
     Raises:
         ValueError: no problem has a solution, or the GPU lacks the precision.
     """
-    require_precision("warm_up.precision", settings.precision)
+    require_precision("cold_start.precision", settings.precision)
     torch.set_num_threads(settings.cpu_threads)
     problems = load_problems(settings.problems, data_dir)
     solved = [problem for problem in problems if problem.get("solution")]
     if not solved:
         raise ValueError(
-            f"warm_up.problems: none of the {len(problems)} records of {settings.problems} has a "
+            f"cold_start.problems: none of the {len(problems)} records of {settings.problems} has a "
             "`solution`; the set's source on the hub has them, and so has what `prefetch` stores"
         )
     with tempfile.TemporaryDirectory() as scratch:
@@ -89,7 +89,7 @@ def target(problem: dict[str, Any]) -> str:
     return f"{problem['solution']}\n\\boxed{{{problem['answer'][0]}}}"
 
 
-def _examples(settings: WarmUp, prompt: Prompt, solved: list[dict[str, Any]]) -> Dataset:
+def _examples(settings: ColdStart, prompt: Prompt, solved: list[dict[str, Any]]) -> Dataset:
     """Return the examples in training order: whole passes, each in an order of its own."""
     needed = settings.steps * settings.batch_size
     order: list[int] = []
@@ -106,7 +106,7 @@ def _examples(settings: WarmUp, prompt: Prompt, solved: list[dict[str, Any]]) ->
     )
 
 
-def _configuration(settings: WarmUp, scratch: str) -> SFTConfig:
+def _configuration(settings: ColdStart, scratch: str) -> SFTConfig:
     on_cpu = not torch.cuda.is_available()
     return SFTConfig(
         output_dir=scratch,

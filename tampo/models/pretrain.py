@@ -247,7 +247,7 @@ def _optimisers(
 
 
 def _accumulate(model: Qwen2ForCausalLM, batches: list[Batch]) -> float:
-    """Add the gradient of the mean loss over `batches`; return that loss in nats a token."""
+    """Add the gradient of the mean loss over `batches`; return that loss in nats per token."""
     num_targets = sum(batch.num_targets for batch in batches)
     total = 0.0
     for batch in batches:

@@ -13,7 +13,7 @@ A canonical record is one JSON object:
 | `multiple`    | bool, null     | the gold lists several values and all are required              |
 | `unit`        | str, null      | unit of the gold, left out of it                                |
 | `tolerance`   | str, null      | absolute tolerance of a numerical gold                          |
-| `solution`    | str, null      | worked solution; of GSM8K its calculations, one a line          |
+| `solution`    | str, null      | worked solution; of GSM8K its calculations, one per line          |
 
 The first three are required. A set is read from canonical JSON lines when a folder is given, else
 from the hub at its pinned revision; arithmetic sets are generated and come with the package.
@@ -169,7 +169,7 @@ def _read_file(path: Path) -> tuple[list[Any], list[str]]:
 
 @cache
 def _revision(repository: str, pinned: str | None) -> str:
-    """Return the pinned commit, or the newest one, looked up once a process."""
+    """Return the pinned commit, or the newest one, looked up once per process."""
     if pinned is not None:
         return pinned
     from huggingface_hub import HfApi

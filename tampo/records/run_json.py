@@ -9,13 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from tampo import layout
 from tampo.files import write_json
 
-VERSION = 2
-"""1 is what was written before the form had a version: it reads the same, without this key."""
+VERSION = 3
+"""1: no version key. 2: with it. 3: `cold_start`, which was called `warm_up`. All three can be read."""
 
 
 class Part(BaseModel):
@@ -129,8 +129,10 @@ class ModelRun(_WithFiles):
     steps: int | None = None
     """Of pretraining."""
     final_loss: float | None = None
-    warm_up: dict[str, Any] | None = None
-    """Settings of the supervised cold start, and what came of it."""
+    cold_start: dict[str, Any] | None = Field(
+        None, validation_alias=AliasChoices("cold_start", "warm_up")
+    )
+    """Settings and outcome of the SFT cold start; `warm_up` before version 3."""
 
 
 class PrefetchRun(_WithFiles):

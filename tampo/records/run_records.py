@@ -13,11 +13,11 @@ from tampo import layout
 from tampo.files import sha256_of
 from tampo.grading import OUTCOMES
 from tampo.layout import (
-    AT_LIMIT,
     BENCHMARK,
     CPU_SECONDS,
     EVALUATION,
     GPU_SECONDS,
+    LENGTH_LIMITED,
     METHOD,
     METRIC,
     ROLLOUT_TOKENS,
@@ -126,16 +126,16 @@ def cost_by_method(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
         scores: `scores.csv`; costs are `tampo.records.cost`'s.
 
     Returns:
-        One row a method: method, runs, then for training hours, cpu_hours, gpu_hours, tokens and
+        One row per method: method, runs, then for training hours, cpu_hours, gpu_hours, tokens and
         truncated (share of rollouts cut off by the length limit), and for evaluation hours, tokens
-        and at_limit (share of responses cut off). Training is NaN for an untrained method.
+        and length_limited (share of responses cut off). Training is NaN for an untrained method.
     """
     rows = []
     for method in [m.name for m in study.methods]:
         own = scores[scores[METHOD] == method]
         training = own[own[BENCHMARK] == TRAINING]
         evaluation = own[own[BENCHMARK] == EVALUATION]
-        responses = own[own[METRIC].isin([TOKENS, AT_LIMIT])]
+        responses = own[own[METRIC].isin([TOKENS, LENGTH_LIMITED])]
         rows.append(
             {
                 METHOD: method,
@@ -148,7 +148,7 @@ def cost_by_method(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
                 "evaluation_hours": _total(evaluation, "seconds") / SECONDS_PER_HOUR,
                 "evaluation_tokens": _share(responses, TOKENS)
                 * responses.loc[responses[METRIC] == TOKENS, N].sum(),
-                "evaluation_at_limit": _share(responses, AT_LIMIT),
+                "evaluation_length_limited": _share(responses, LENGTH_LIMITED),
             }
         )
     return pd.DataFrame(rows)
@@ -170,7 +170,7 @@ def outcome_counts(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
     """Return how many responses of each method had each outcome, all benchmarks and seeds.
 
     Returns:
-        One row a method: method, responses, then a column of counts for each outcome.
+        One row per method: method, responses, then a column of counts for each outcome.
     """
     rows = []
     for method in [m.name for m in study.methods]:

@@ -11,7 +11,7 @@ from tampo.layout import METHOD, METRIC
 from tampo.study.departures import SOURCES
 
 PUBLISHED = Path("workflow/published")
-"""Transcribed tables, one folder a study (relative to the repository root)."""
+"""Transcribed tables, one folder per study (relative to the repository root)."""
 """Starts the name of every column and file that holds published numbers."""
 ROW = [METHOD, METRIC]
 LEGEND = "Source of the published numbers: " + "; ".join(
@@ -45,7 +45,7 @@ def beside(table: pd.DataFrame, path: Path) -> pd.DataFrame:
         raise ValueError(f"{path}: no column {', '.join(missing)}")
     repeated = numbers[numbers.duplicated(ROW)]
     if len(repeated):
-        raise ValueError(f"{path}: {' '.join(repeated.iloc[0][ROW])} stands twice")
+        raise ValueError(f"{path}: {' '.join(repeated.iloc[0][ROW])} is duplicated")
     matched = table[ROW].merge(numbers, on=ROW, how="left").fillna("")
     columns: dict[str, list[str]] = {}
     for name in table.columns:

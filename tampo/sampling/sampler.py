@@ -1,4 +1,4 @@
-"""Sampling from a causal language model with one random number a token.
+"""Sampling from a causal language model with one random number per token.
 
 The token at position t of a sequence is the inverse of the tempered, filtered distribution's
 cumulative sum at u_t, where u_0, u_1, ... come from the sequence's own stream. A sequence thus depends

@@ -7,9 +7,9 @@ precision:
 `scores.csv`: method, seed, benchmark, metric, value, n
     pass@k                    mean over the n problems of the unbiased estimate, 0 to 1
     correct ... truncated     share of the n responses with that outcome; all outcomes sum to 1
-    at_limit                  share of the n responses cut off by the length limit, whatever their
+    length_limited                  share of the n responses cut off by the length limit, whatever their
                               outcome (`truncated` are those of them without an answer)
-    tokens                    mean tokens a response, over n responses
+    tokens                    mean tokens per response, over n responses
     pass@k@B ... tokens@B     the same at each shorter budget B of the study, from the same responses
     rollout_tokens ... seconds     what training and evaluation cost, under the benchmark names
                               `training` and `evaluation`
@@ -32,8 +32,8 @@ from tampo import layout
 from tampo.files import IncompleteResults, read_jsonl, write_atomically
 from tampo.grading import OUTCOMES
 from tampo.layout import (
-    AT_LIMIT,
     BENCHMARK,
+    LENGTH_LIMITED,
     METHOD,
     METRIC,
     PROBLEM,
@@ -61,7 +61,7 @@ class ProblemSamples:
     """Outcome of each response."""
     tokens: tuple[int, ...]
     """Tokens of each response."""
-    at_limit: int
+    length_limited: int
     """Number of responses that the length limit cut off."""
 
     @property
@@ -91,11 +91,11 @@ def parse_samples(rows: list[dict[str, Any]], benchmark: Benchmark) -> list[Prob
     """Return the samples of one file, checked.
 
     Args:
-        rows: one object a problem, as evaluation stores them.
+        rows: one object per problem, as evaluation stores them.
         benchmark: how many responses a problem must have.
 
     Raises:
-        IncompleteResults: a problem stands twice, has another number of responses than the study
+        IncompleteResults: a problem is duplicated, has another number of responses than the study
             asks for, or a response has an unknown outcome.
     """
     problems = []
@@ -114,11 +114,11 @@ def parse_samples(rows: list[dict[str, Any]], benchmark: Benchmark) -> list[Prob
                 )
         outcomes = tuple(r["outcome"] for r in responses)
         tokens = tuple(r[TOKENS] for r in responses)
-        at_limit = sum(r["finish"] == "length" for r in responses)
-        problems.append(ProblemSamples(problem, outcomes, tokens, at_limit))
+        length_limited = sum(r["finish"] == "length" for r in responses)
+        problems.append(ProblemSamples(problem, outcomes, tokens, length_limited))
     repeated = [name for name, times in Counter(p.problem for p in problems).items() if times > 1]
     if repeated:
-        raise IncompleteResults(f"problem {repeated[0]!r} stands twice")
+        raise IncompleteResults(f"problem {repeated[0]!r} is duplicated")
     return problems
 
 
@@ -137,7 +137,7 @@ def problem_rows(problems: list[ProblemSamples], pass_k: list[int]) -> list[dict
 
 
 def score_rows(problems: list[ProblemSamples], pass_k: list[int]) -> list[dict[str, Any]]:
-    """Return the scores of one run on one benchmark, one row a metric."""
+    """Return the scores of one run on one benchmark, one row per metric."""
     per_problem = problem_rows(problems, pass_k)
     rows = []
     for k in pass_k:
@@ -148,8 +148,8 @@ def score_rows(problems: list[ProblemSamples], pass_k: list[int]) -> list[dict[s
     for outcome in OUTCOMES:
         share = outcomes[outcome] / responses
         rows.append({METRIC: outcome, VALUE: share, N: responses})
-    at_limit = sum(p.at_limit for p in problems) / responses
-    rows.append({METRIC: AT_LIMIT, VALUE: at_limit, N: responses})
+    length_limited = sum(p.length_limited for p in problems) / responses
+    rows.append({METRIC: LENGTH_LIMITED, VALUE: length_limited, N: responses})
     tokens = sum(sum(p.tokens) for p in problems) / responses
     rows.append({METRIC: TOKENS, VALUE: tokens, N: responses})
     return rows

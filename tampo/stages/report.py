@@ -29,7 +29,7 @@ from tampo.report.published import LEGEND, PUBLISHED, beside, published_tables
 from tampo.report.tables import readable, score_table, to_csv, to_markdown
 from tampo.statistics.ranking import RULE, Marks, marks
 from tampo.statistics.robust_scores import robust_table
-from tampo.study.departures import SOURCES, departures, rulings
+from tampo.study.departures import SOURCES, departures, our_choices
 from tampo.study.study import Study, Table
 
 STUDIES = Path("workflow/studies")
@@ -46,7 +46,7 @@ class References:
     """What a study is read beside, inside the repository (relative to its root)."""
 
     published: Path = PUBLISHED
-    """Transcribed tables, one folder a study."""
+    """Transcribed tables, one folder per study."""
     studies: Path = STUDIES
     """Study files; `paper.yaml` is the published experiment."""
 
@@ -119,7 +119,7 @@ def report(
             figure_folder=out / layout.FIGURES if draw else None,
             samples=choose_samples(study, results),
             departures=departures(study, experiment),
-            rulings=rulings(experiment),
+            our_choices=our_choices(experiment),
             departures_note=_departures_note(study, references),
             checksums=made_from,
         )
@@ -230,7 +230,7 @@ def _departures_note(study: Study, references: References) -> str:
 
 
 def _departure_list(study: Study, references: References) -> str:
-    """Return the departures of a reproduction and its rulings, as a Markdown list."""
+    """Return the departures of a reproduction and its our_choices, as a Markdown list."""
     experiment = references.experiment_of(study)
     if experiment.stem != study.name:
         return ""
@@ -240,9 +240,9 @@ def _departure_list(study: Study, references: References) -> str:
     ]
     lines += [
         f"- `{row.key}` is {SOURCES['R']}" + (f": {row.note}" if row.note else "")
-        for row in rulings(experiment).itertuples()
+        for row in our_choices(experiment).itertuples()
     ]
-    return "Departures and rulings:\n\n" + "\n".join(lines) if lines else ""
+    return "Departures and our_choices:\n\n" + "\n".join(lines) if lines else ""
 
 
 def _published_page(path: Path) -> str:

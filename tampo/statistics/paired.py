@@ -66,7 +66,7 @@ class _Level:
     freedom: int
 
 
-def problem_share(differences: np.ndarray) -> float:
+def problem_fraction(differences: np.ndarray) -> float:
     """Return the share of the variance between problem means that is the problems' own.
 
     Args:
@@ -102,7 +102,7 @@ def problem_deviations(
     size = np.abs(means).max() or 1.0
     total = weights.sum(axis=1) + won + lost
     draws = (weights @ means + size * (won - lost)) / total
-    return (draws - means.mean()) * np.sqrt(problem_share(differences))
+    return (draws - means.mean()) * np.sqrt(problem_fraction(differences))
 
 
 def paired_differences(
@@ -150,7 +150,7 @@ def _level(differences: np.ndarray, resamples: int, rng: np.random.Generator) ->
     return _Level(
         mean=float(differences.mean()),
         deviations=problem_deviations(differences, resamples, rng),
-        variance=float(problem_share(differences) * spread / problems),
+        variance=float(problem_fraction(differences) * spread / problems),
         freedom=max(1, problems - 1),
     )
 
@@ -199,13 +199,13 @@ def difference_table(
 
     Args:
         problem_scores: `problem_scores.csv` of `tampo.stages.aggregate`.
-        pairs: (method, rival); the difference is method less rival.
+        pairs: (method, baseline); the difference is method less baseline.
         metrics: e.g. `["pass@1", "pass@8"]`.
         settings: how intervals are made; draws depend on its seed and on the metric, so a row does
             not change because another pair was added.
 
     Returns:
-        method, rival, metric, benchmark ("average" first), difference, low, high, standard_error
+        method, baseline, metric, benchmark ("average" first), difference, low, high, standard_error
         (shares between -1 and 1), p_value, num_seeds.
     """
     benchmarks = list(dict.fromkeys(problem_scores[BENCHMARK]))
@@ -214,13 +214,15 @@ def difference_table(
     arrays = score_arrays(problem_scores, rows, benchmarks)
     table = []
     for metric in metrics:
-        for method, rival in pairs:
+        for method, baseline in pairs:
             rng = pair_generator(settings, metric)
-            found = paired_differences(arrays[method, metric], arrays[rival, metric], settings, rng)
+            found = paired_differences(
+                arrays[method, metric], arrays[baseline, metric], settings, rng
+            )
             table += [
                 {
                     METHOD: method,
-                    "rival": rival,
+                    "baseline": baseline,
                     METRIC: metric,
                     BENCHMARK: name,
                 }
@@ -229,7 +231,7 @@ def difference_table(
             ]
     columns = [
         METHOD,
-        "rival",
+        "baseline",
         METRIC,
         BENCHMARK,
         "difference",

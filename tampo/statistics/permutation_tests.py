@@ -5,7 +5,7 @@ a lucky run is better on all problems at once. Swapping the labels problem by pr
 luck as hundreds of independent wins and rejects true null hypotheses far more often than it says.
 The unit here is therefore the *run*: labels are dealt out anew among all 2 S runs, every run keeping
 its scores on every problem, so the comparison stays within problems. Runs with the same seed may
-be alike; dealing them out freely then errs on the safe side. With one seed a method there are no runs
+be alike; dealing them out freely then errs on the safe side. With one seed per method there are no runs
 to exchange; the unit is then the problem, and the test speaks of these two runs only.
 `tests/unit/statistics/test_permutation_tests.py` measures the type-I error of both.
 """

@@ -48,11 +48,11 @@ def marks(table: pd.DataFrame, problem_scores: pd.DataFrame, settings: Resamplin
         for column in [AVERAGE, *benchmarks]:
             order = group[column].sort_values(ascending=False, kind="stable").index
             for place, mark in ((0, BEST), (1, SECOND)):
-                # The nearest rival comes first: it settles most columns alone.
-                rivals = [table[METHOD][row] for row in order[place + 1 :]]
+                # The next best comes first: it alone settles most columns.
+                others = [table[METHOD][row] for row in order[place + 1 :]]
                 method = table[METHOD][order[min(place, len(order) - 1)]]
-                if not rivals or not all(
-                    differences(metric, method, rival)[column].low > 0 for rival in rivals
+                if not others or not all(
+                    differences(metric, method, other)[column].low > 0 for other in others
                 ):
                     break
                 found[int(order[place]), column] = mark

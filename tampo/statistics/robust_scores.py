@@ -84,8 +84,8 @@ def gains(
         ValueError: scores are missing, or no benchmark is left.
     """
     arrays, kept, left_out = _kept(problem_scores, methods, base, metric)
-    floor = _run_scores(arrays[base]).mean(axis=0)
-    return {m: gain(_run_scores(arrays[m]), floor) for m in methods}, kept, left_out
+    base_scores = _run_scores(arrays[base]).mean(axis=0)
+    return {m: gain(_run_scores(arrays[m]), base_scores) for m in methods}, kept, left_out
 
 
 def robust_table(
@@ -104,12 +104,12 @@ def robust_table(
         the reference itself), num_seeds, left_out (benchmarks, separated by spaces).
     """
     arrays, _, left_out = _kept(problem_scores, [*methods, reference], base, metric)
-    rival = _run_scores(arrays[reference])
+    reference_runs = _run_scores(arrays[reference])
     rows = []
     for method in methods:
         runs = _run_scores(arrays[method])
         middle, low, high = _iqm_interval(arrays[method], arrays[base], metric, settings)
-        chance = probability_of_improvement(runs, rival)
+        chance = probability_of_improvement(runs, reference_runs)
         ends = jeffreys_interval(chance, len(runs), settings.confidence)
         rows.append(
             {METHOD: method, METRIC: metric}
@@ -165,8 +165,8 @@ def _iqm_interval(
     scores: Scores, base: Scores, metric: str, settings: Resampling
 ) -> tuple[float, float, float]:
     """Return the IQM of a method's gains over all its cells, and its interval."""
-    floor = _run_scores(base).mean(axis=0)
-    cells = gain(_run_scores(scores), floor)
+    base_scores = _run_scores(base).mean(axis=0)
+    cells = gain(_run_scores(scores), base_scores)
     draws = []
     for name, table in scores.items():
         # Equal generators: method and base meet the same reweightings of the problems.

@@ -25,7 +25,7 @@ SOURCES = {
 TAG = re.compile(rf"#.*?\[([{''.join(SOURCES)}])\]\s*(.*)")
 COMPARED = (
     "model",
-    "warm_up",
+    "cold_start",
     "prompt",
     "training",
     "seeds",
@@ -71,7 +71,7 @@ def departures(study: Study, published: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["key", "here", "published", "source"])
 
 
-def rulings(published: Path) -> pd.DataFrame:
+def our_choices(published: Path) -> pd.DataFrame:
     """Return the values of a study file that are this project's own: columns key and note."""
     tags = source_tags(published)
     rows = [

@@ -101,7 +101,7 @@ class PretrainedHere(Closed):
 Model = Annotated[HubModel | PackageModel | PretrainedHere, Field(discriminator="source")]
 
 
-class WarmUp(Closed):
+class ColdStart(Closed):
     r"""Supervised steps on worked solutions, before any run: GRPO needs answers to reward.
 
     The target is the problem's solution, a line break and its answer in `\boxed{}`; the loss is that

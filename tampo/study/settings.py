@@ -53,7 +53,7 @@ class AdaptiveEntropy(Closed):
     """
 
     target: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.2
-    """Entropy in nats a token that the bonus defends (Skywork-OR1's scripts)."""
+    """Entropy in nats per token that the bonus defends (Skywork-OR1's scripts)."""
     delta: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-4
     """Step of the coefficient (Skywork-OR1's scripts)."""
     maximum: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 5e-3

@@ -80,7 +80,7 @@ class PolicyContext:
     vocabulary: int
     """Tokens V that the model can emit; ln V is the largest entropy."""
     recorded: tuple[float, ...] = ()
-    """Temperatures of another run of the study, one a step, for a policy whose settings name one
+    """Temperatures of another run of the study, one per step, for a policy whose settings name one
     (`PolicySettings.replayed_method`); empty for every other."""
 
 

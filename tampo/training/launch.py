@@ -1,7 +1,7 @@
 """The processes of a training run: one, or several under `accelerate launch`.
 
 `python -m tampo train` starts as one process. Where the study's resources name more, it turns into
-the launcher, which starts the same command once a process.
+the launcher, which starts the same command once per process.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LAUNCHED = "LOCAL_RANK"
 def launch_command(
     resources: TrainResources, training: Training, arguments: Sequence[str]
 ) -> list[str]:
-    """Return the command that runs `python -m tampo <arguments>` once a process.
+    """Return the command that runs `python -m tampo <arguments>` once per process.
 
     Raises:
         ValueError: the completions of a step do not divide over the processes; names the numbers.

@@ -47,7 +47,7 @@ from tampo.sampling import sampler
 from tampo.sampling.vllm_rollouts import SeededRequests
 from tampo.seeds import derive
 from tampo.temperature.protocol import TemperaturePolicy
-from tampo.training.rollout_batch import GAP_TOLERANCE, GatheredRollout, RolloutBatch
+from tampo.training.rollout_batch import MISMATCH_TOLERANCE, GatheredRollout, RolloutBatch
 from tampo.training.run_log import RunLog
 from tampo.training.scoring import Scoring, score_completions
 
@@ -144,7 +144,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         )
 
     def _temperatures_of(self, rows: list[int], drawn: float | np.ndarray) -> list[float]:
-        """Return the temperature of each of these rows: one for all, or one a place in the group."""
+        """Return the temperature of each of these rows: one for all, or one per place in the group."""
         in_group = np.broadcast_to(drawn, self.num_generations)
         if self.use_vllm:
             if np.ptp(in_group):
@@ -263,7 +263,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         return loss
 
     def _compare(self, scoring: Scoring, inputs: dict[str, Any]) -> None:
-        self._batch.add_gaps(
+        self._batch.add_mismatch(
             scoring.rows,
             inputs["completion_mask"],
             inputs["sampling_per_token_logps"],
@@ -273,7 +273,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
     def _finish_rollout(self) -> None:
         """Show the whole batch, of all processes, to the policy and to the log."""
         rollout = GatheredRollout.of(self._batch, gather_object(self._batch.records()))
-        rollout.require_agreement(GAP_TOLERANCE[self.accelerator.mixed_precision])
+        rollout.require_agreement(MISMATCH_TOLERANCE[self.accelerator.mixed_precision])
         own = [self.candidates.index(temperature) for temperature in self.policy.candidates]
         self.policy.observe(
             rollout.column("log_likelihoods")[:, own],

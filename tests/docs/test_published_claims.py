@@ -1,4 +1,4 @@
-"""The published table, taken as one sample a problem and one run a method: what can it show?
+"""The published table, taken as one sample per problem and one run per method: what can it show?
 
 Every published score is a whole number of right answers, so the numbers of right and wrong answers are
 known, but not which problems they belong to. They are dealt out at random, with a stated likeness of
@@ -78,8 +78,8 @@ def study():
     return full.model_copy(update={"methods": methods, "seeds": [1]})
 
 
-def differences(evidence: ClaimInputs, rival: str):
-    rows = [("tampo", "pass@1"), (rival, "pass@1")]
+def differences(evidence: ClaimInputs, baseline: str):
+    rows = [("tampo", "pass@1"), (baseline, "pass@1")]
     arrays = score_arrays(evidence.problem_scores, rows, BENCHMARKS)
     return [arrays[row] for row in rows]
 
@@ -99,11 +99,11 @@ def test_the_published_table_leaves_the_first_claim_undecided(likeness):
     assert judged.estimate == pytest.approx(judged.published, abs=0.06)
     assert judged.low < 0 < judged.high
     assert "tampo less grpo-linear: +1.7" in judged.detail
-    assert "one run a method" in judged.detail
+    assert "one run per method" in judged.detail
 
 
 @pytest.mark.parametrize(
-    ("likeness", "rival", "errors"),
+    ("likeness", "baseline", "errors"),
     [
         (0.0, "grpo-linear", (0.45, 0.65)),
         (0.0, "grpo-t1.5", (0.5, 0.7)),
@@ -111,11 +111,11 @@ def test_the_published_table_leaves_the_first_claim_undecided(likeness):
         (HALF_ALIKE, "grpo-t1.5", (0.7, 0.95)),
     ],
 )
-def test_the_published_lead_is_less_than_one_standard_error(likeness, rival, errors):
+def test_the_published_lead_is_less_than_one_standard_error(likeness, baseline, errors):
     settings = study().statistics.model_copy(update={"resamples": 500})
     found, swapped = [], []
     for stream in range(12):
-        tables = differences(dealt(likeness, stream), rival)
+        tables = differences(dealt(likeness, stream), baseline)
         rng = pair_generator(settings, "pass@1")
         difference = paired_differences(*tables, settings, rng)[AVERAGE]
         assert difference.low < 0 < difference.high

@@ -70,7 +70,7 @@ def test_a_whole_run_leaves_the_files_of_the_contract(finished):
         assert (runs / "run.json").is_file()
         assert not (runs / "resume").exists() and not (runs / ".partial").exists()
     logs = [path for path in (finished[0] / "logs").rglob("*") if path.is_file()]
-    times = [path for path in (finished[0] / "benchmarks").rglob("*") if path.is_file()]
+    times = [path for path in (finished[0] / "timings").rglob("*") if path.is_file()]
     assert len(logs) == len(times) == 1 + 10 + 12 + 3
 
 

@@ -1,4 +1,4 @@
-"""What a study says of TAMPO against its rivals, worded by intervals and nothing else.
+"""What a study says of TAMPO against its baselines, worded by intervals and nothing else.
 
 A difference has a direction only where its interval leaves out zero. Differences, intervals and power are
 those of `tampo.statistics.paired` and `tampo.statistics.power`, from the draws that the verdicts of
@@ -36,18 +36,18 @@ CONTROLS = {
 
 @dataclass(frozen=True)
 class Comparison:
-    """TAMPO less one rival, in one metric, averaged over benchmarks."""
+    """TAMPO less one baseline, in one metric, averaged over benchmarks."""
 
-    rival: str
+    baseline: str
     kind: str
-    """What the rival is, in words."""
+    """What the baseline is, in words."""
     found: PairedDifference
     adjusted: float
-    """p-value after Holm's adjustment over the rivals of the metric."""
+    """p-value after Holm's adjustment over the baselines of the metric."""
 
     @property
     def word(self) -> Word:
-        """How TAMPO does against the rival, as far as the interval can tell."""
+        """How TAMPO does against the baseline, as far as the interval can tell."""
         if self.found.low > 0:
             return BETTER
         return WORSE if self.found.high < 0 else NEITHER
@@ -64,7 +64,7 @@ def points(share: float) -> str:
     return f"{100 * share:+.1f}".replace("-", "\N{MINUS SIGN}")
 
 
-def rivals(parts: Roles) -> list[tuple[str, str]]:
+def baselines(parts: Roles) -> list[tuple[str, str]]:
     """Return name and kind of every method that TAMPO is compared with."""
     named = [(name, "fixed temperature") for name in parts.fixed]
     named += [(name, "rising linear schedule") for name in parts.linear]
@@ -73,9 +73,9 @@ def rivals(parts: Roles) -> list[tuple[str, str]]:
 
 
 def comparisons(study: Study, problem_scores: pd.DataFrame, k: int) -> list[Comparison]:
-    """Return TAMPO against every rival in Pass@k; none where the study has no TAMPO."""
+    """Return TAMPO against every baseline in Pass@k; none where the study has no TAMPO."""
     parts = roles(study)
-    against = rivals(parts)
+    against = baselines(parts)
     if not parts.tampo or not against:
         return []
     metric, settings = layout.pass_at(k), study.statistics
@@ -88,16 +88,16 @@ def comparisons(study: Study, problem_scores: pd.DataFrame, k: int) -> list[Comp
     differences = [difference[AVERAGE] for difference in found]
     adjusted = holm([difference.p_value for difference in differences])
     return [
-        Comparison(*rival, difference, p)
-        for rival, difference, p in zip(against, differences, adjusted, strict=True)
+        Comparison(*baseline, difference, p)
+        for baseline, difference, p in zip(against, differences, adjusted, strict=True)
     ]
 
 
 def comparison_table(found: dict[int, list[Comparison]]) -> pd.DataFrame:
-    """Return comparisons by k as text: a row a rival, difference, p-values for each k."""
+    """Return comparisons by k as text: a row per baseline, difference, p-values for each k."""
     table: dict[str, list[str]] = {}
     for k, compared in found.items():
-        table |= {"TAMPO against": [c.rival for c in compared], "is": [c.kind for c in compared]}
+        table |= {"TAMPO against": [c.baseline for c in compared], "is": [c.kind for c in compared]}
         table[f"Pass@{k}, points"] = [c.numbers for c in compared]
         table[f"p@{k}"] = [number(c.found.p_value) for c in compared]
         table[f"Holm@{k}"] = [number(c.adjusted) for c in compared]
@@ -130,7 +130,7 @@ def paragraph(study: Study, found: dict[int, list[Comparison]]) -> str:
 def _verdict(tampo: str, k: int, compared: Sequence[Comparison]) -> str:
     clauses = []
     for word in WORDS:
-        named = [f"`{c.rival}` ({c.numbers} points)" for c in compared if c.word == word]
+        named = [f"`{c.baseline}` ({c.numbers} points)" for c in compared if c.word == word]
         if named:
             reason = ", where the interval holds zero" if word == NEITHER else ""
             clauses.append(f"{word} that of {_listed(named)}{reason}")
@@ -158,8 +158,8 @@ def _controls(parts: Roles, compared: Sequence[Comparison]) -> str:
     lack = f"The study has no {_listed(absent, 'or')}" if absent else ""
     if not there:
         return f"{lack}: it cannot tell learning the temperature from only varying it."
-    names = _listed([f"`{c.rival}`" for c in there])
-    beaten = [f"`{c.rival}`" for c in there if c.found.low > 0]
+    names = _listed([f"`{c.baseline}`" for c in there])
+    beaten = [f"`{c.baseline}`" for c in there if c.found.low > 0]
     text = f"Of the controls that vary the temperature without learning it ({names}), it is better than "
     if not beaten:
         text += "none: nothing here says that learning the temperature is what matters."
@@ -173,10 +173,10 @@ def _controls(parts: Roles, compared: Sequence[Comparison]) -> str:
 def _power(study: Study, compared: Sequence[Comparison], k: int) -> str:
     differences = [c.found for c in compared]
     if differences[0].runs < 2:
-        return "With one run a method it is unknown how runs vary, and intervals speak of problems alone."
+        return "With one run per method it is unknown how runs vary, and intervals speak of problems alone."
     least = study_detectable(differences, study.statistics.confidence)
     return (
-        f"With {differences[0].runs} runs a method and these problems, a single comparison finds a true "
+        f"With {differences[0].runs} runs per method and these problems, a single comparison finds a true "
         f"difference in Pass@{k} of {100 * least:.1f} points with {100 * POWER:.0f} % power; smaller "
         "ones mostly go unseen."
     )

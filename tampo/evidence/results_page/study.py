@@ -173,7 +173,7 @@ def _cost(study: Study, scores: pd.DataFrame) -> str:
         "cut off": column("training_truncated", percent),
         "evaluation": column("evaluation_hours", duration),
         "response tokens": column("evaluation_tokens", number),
-        "at limit": column("evaluation_at_limit", percent),
+        "at limit": column("evaluation_length_limited", percent),
     }
     return to_markdown(pd.DataFrame(table))
 

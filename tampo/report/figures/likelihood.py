@@ -132,7 +132,7 @@ def draw_likelihood_curves(data: pd.DataFrame) -> Figure:
                 markersize=6,
                 markerfacecolor=colour if inside else "white",
             )
-    label(figure, "temperature", "mean log-likelihood, nats a token")
+    label(figure, "temperature", "mean log-likelihood, nats per token")
     legend_above(figure, _sign_handles("advantage"), columns=2)
     return figure
 

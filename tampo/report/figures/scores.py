@@ -45,7 +45,7 @@ COSTS = {TOKENS: ROLLOUT_TOKENS, SECONDS: SECONDS}
 
 
 def delta_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
-    """Return method, rival, metric, benchmark, difference, low, high, ...: percent over base.
+    """Return method, baseline, metric, benchmark, difference, low, high, ...: percent over base.
 
     Raises:
         NotDrawn: no base model, no other method, or no Pass@1.
@@ -58,7 +58,7 @@ def delta_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
 
 
 def cost_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
-    """Return a row a method: score (percent), tokens and seconds, each with _low and _high.
+    """Return a row per method: score (percent), tokens and seconds, each with _low and _high.
 
     Costs are those of training (0 for the base model), means over seeds with their range; the score
     is the mean Pass@1 over benchmarks with its interval.
@@ -90,7 +90,7 @@ def cost_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
 
 @styled
 def draw_deltas(data: pd.DataFrame) -> Figure:
-    """Draw the gain of every method over the base model, one panel a benchmark."""
+    """Draw the gain of every method over the base model, one panel per benchmark."""
     benchmarks, methods = list(data[BENCHMARK].unique()), list(data[METHOD].unique())
     columns = min(2, len(benchmarks))
     rows = -(-len(benchmarks) // columns)
@@ -110,7 +110,7 @@ def draw_deltas(data: pd.DataFrame) -> Figure:
     grid[0].set_ylim(len(methods) - 0.4, -0.6)
     for place in range(len(benchmarks), len(grid)):
         grid[place].set_axis_off()
-    label(figure, f"{PASS_1} less that of {data['rival'].iloc[0]}, percentage points", "")
+    label(figure, f"{PASS_1} less that of {data['baseline'].iloc[0]}, percentage points", "")
     return figure
 
 

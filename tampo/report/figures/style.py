@@ -57,10 +57,10 @@ def small_multiples(
     columns: int | None = None,
     same_heights: bool = True,
 ) -> tuple[Figure, list[Axes]]:
-    """Return a figure of one panel a title, filled row by row.
+    """Return a figure of one panel per title, filled row by row.
 
     Args:
-        titles: one a panel.
+        titles: one per panel.
         panel_height: inches.
         columns: panels side by side; by default up to 2 for four panels and 3 for more.
         same_heights: all panels have the same vertical axis; the horizontal one always is.

@@ -78,7 +78,7 @@ def _page(result: dict[str, Any]) -> str:
         "## The LM head: forward and backward, K = 10 candidates",
         "",
         "| shape | TRL at one T, s | fused at K + 1, s | K separate, s | fused / TRL "
-        "| separate / fused | fused / floor | peak MiB TRL, fused, separate |",
+        "| separate / fused | fused / roofline | peak MiB TRL, fused, separate |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name, head in result["heads"].items():
@@ -87,7 +87,7 @@ def _page(result: dict[str, Any]) -> str:
         times = " | ".join(f"{seconds[key]:.3f}" for key in keys)
         lines.append(
             f"| {name} | {times} | {head['fused_over_trl']:.2f} "
-            f"| {head['separate_over_fused']:.1f} | {head['fused_over_floor']:.2f} "
+            f"| {head['separate_over_fused']:.1f} | {head['fused_over_roofline']:.2f} "
             f"| {', '.join(f'{peak[key]:.0f}' for key in keys)} |"
         )
     return "\n".join([*lines, *_rollout_lines(result["rollouts"]), ""])
@@ -98,9 +98,9 @@ def _rollout_lines(rollouts: dict[str, Any]) -> list[str]:
         "",
         "## Rollouts: tokens sampled a second",
         "",
-        "Floor: all weights, and keys and values of all rows, read once a token.",
+        "Roofline: all weights, and keys and values of all rows, read once per token.",
         "",
-        "| shape | rows | way | tokens/s | over plain | share of the floor's speed |",
+        "| shape | rows | way | tokens/s | over plain | share of the roofline's speed |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for name, measured in rollouts.items():
@@ -110,12 +110,12 @@ def _rollout_lines(rollouts: dict[str, Any]) -> list[str]:
             else:
                 found = (
                     f"{figures['tokens_per_second']:.0f} | {figures['over_plain']:.2f} "
-                    f"| {figures['share_of_floor']:.3f}"
+                    f"| {figures['fraction_of_roofline']:.3f}"
                 )
             lines.append(f"| {name} | {measured['rows']} | {way} | {found} |")
-        for precision, floor in measured["floor"].items():
+        for precision, roofline in measured["roofline"].items():
             lines.append(
-                f"| {name} | {measured['rows']} | floor, {precision}, at "
-                f"{floor['bandwidth_gb_s']:.1f} GB/s | {floor['tokens_per_second']:.0f} | – | 1 |"
+                f"| {name} | {measured['rows']} | roofline, {precision}, at "
+                f"{roofline['bandwidth_gb_s']:.1f} GB/s | {roofline['tokens_per_second']:.0f} | – | 1 |"
             )
     return lines

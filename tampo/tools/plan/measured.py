@@ -26,7 +26,7 @@ from tampo.tools.plan.study_plan import Layout, rollouts, step_seconds
 
 COLUMNS = [
     *(METHOD, "runs", STEPS, "planned_tokens", "measured_tokens", "tokens_ratio"),
-    *("completion_share", "planned_seconds", "measured_seconds", "seconds_ratio"),
+    *("completion_fraction", "planned_seconds", "measured_seconds", "seconds_ratio"),
     *("generate_seconds", "update_seconds", "tflops"),
 ]
 
@@ -37,7 +37,7 @@ def measured_against_planned(
     """Return a row for each trained method that has steps, with the columns `COLUMNS`.
 
     `*_tokens` count the rollouts of all the method's recorded steps, `*_seconds` are means of one
-    step, `*_ratio` is measured over planned. `completion_share` is the measured mean length of a
+    step, `*_ratio` is measured over planned. `completion_fraction` is the measured mean length of a
     rollout over the longest allowed, which the next plan can be given. `update_seconds` is what a step
     took beside sampling and rewards, and `tflops` the operations that the cost model counts for it, in
     10^12 a second and process: over the peak of the chip it is the utilisation.
@@ -107,7 +107,7 @@ def _row(
         "planned_tokens": planned_tokens,
         "measured_tokens": steps[TOKENS].sum(),
         "tokens_ratio": steps[TOKENS].sum() / planned_tokens,
-        "completion_share": steps[MEAN_LENGTH].mean() / training.max_completion_tokens,
+        "completion_fraction": steps[MEAN_LENGTH].mean() / training.max_completion_tokens,
         "planned_seconds": planned,
         "measured_seconds": seconds,
         "seconds_ratio": seconds / planned,

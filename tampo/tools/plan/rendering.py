@@ -92,11 +92,11 @@ def _memory(planned: StudyPlan) -> pd.DataFrame:
 
 def _by_length(planned: StudyPlan) -> pd.DataFrame:
     lines = []
-    for share in sorted({*SHARES, planned.assumed.completion_share}):
+    for share in sorted({*SHARES, planned.assumed.completion_fraction}):
         other = plan(
             planned.study,
             planned.layout,
-            replace(planned.assumed, completion_share=share, response_share=None),
+            replace(planned.assumed, completion_fraction=share, response_fraction=None),
         )
         by_stage = other.table.groupby("stage")["gpu_hours"].sum()
         stages = {

@@ -57,7 +57,7 @@ class ModelShape:
 
     @property
     def kv_elements(self) -> int:
-        """Cached numbers a token: keys and values of every layer."""
+        """Cached numbers per token: keys and values of every layer."""
         return 2 * self.layers * self.kv_width
 
     def trained(self, lora: Lora | None) -> int:

@@ -103,7 +103,7 @@ def rollouts(training: Training, gpus: int, assumed: Assumptions) -> Responses:
     return Responses(
         count=training.completions_per_step / gpus,
         prompt=min(assumed.prompt_tokens, training.max_prompt_tokens),
-        mean=assumed.completion_share * training.max_completion_tokens,
+        mean=assumed.completion_fraction * training.max_completion_tokens,
         largest=training.max_completion_tokens,
     )
 
@@ -137,7 +137,7 @@ def _evaluation_batch(study: Study, benchmark: Benchmark, assumed: Assumptions) 
     return Responses(
         count=problems * benchmark.samples,
         prompt=min(assumed.prompt_tokens, study.training.max_prompt_tokens),
-        mean=assumed.evaluation_share * evaluation.max_tokens,
+        mean=assumed.evaluation_fraction * evaluation.max_tokens,
         largest=evaluation.max_tokens,
     )
 
@@ -220,7 +220,7 @@ def _training_row(
     training = study.training_of(method)
     hours = training.steps * sum(step_seconds(shape, training, layout, assumed)) / 3600
     completions = training.steps * training.completions_per_step
-    tokens = completions * assumed.completion_share * training.max_completion_tokens
+    tokens = completions * assumed.completion_fraction * training.max_completion_tokens
     columns = len(training.candidate_temperatures) + TRAJECTORY_COLUMNS
     disk = len(study.seeds) * (4 * shape.parameters + completions * columns * 8)
     return _row("train", method, len(study.seeds), layout.gpus, hours, tokens, disk)

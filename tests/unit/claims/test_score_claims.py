@@ -90,13 +90,13 @@ def test_one_run_a_method_decides_nothing_however_large_the_difference():
     judged = beats_schedules_at_one(study, scored(EQUAL | {"five": 0.3}, seeds=1))
     assert judged.verdict == "undecided"
     assert judged.low > 0
-    assert "one run a method" in judged.detail
+    assert "one run per method" in judged.detail
 
 
 def test_detail_names_every_comparison_its_tests_and_the_power():
     detail = beats_schedules_at_one(claims_study(), scored(AHEAD)).detail
-    for rival in ("two", "three", "four"):
-        assert f"five less {rival}: +" in detail
+    for baseline in ("two", "three", "four"):
+        assert f"five less {baseline}: +" in detail
     assert "Holm" in detail
     assert "permutation of runs 0.00794 (at least 0.0079)" in detail
     assert "points with 80 % power" in detail

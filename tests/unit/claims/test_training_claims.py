@@ -38,7 +38,7 @@ def test_equal_times_take_no_longer():
     judged = takes_no_longer(STUDY, timed((10.0, 12.0, 11.0)))
     assert judged.verdict == "supported"
     assert (judged.estimate, judged.low, judged.high) == pytest.approx((1, 1, 1))
-    assert "five: 11.0 s and 200 tokens a run" in judged.detail
+    assert "five: 11.0 s and 200 tokens per run" in judged.detail
 
 
 def test_times_are_compared_seed_by_seed_on_a_logarithmic_scale():
@@ -58,7 +58,7 @@ def test_without_times_or_with_one_run_nothing_is_tested():
     assert takes_no_longer(STUDY, ClaimInputs(EMPTY, EMPTY)).detail == "there is no steps.csv"
     judged = takes_no_longer(STUDY, timed((10.0,), fixed=(10.0,)))
     assert judged.verdict == "not tested here"
-    assert judged.detail.startswith("one run a method")
+    assert judged.detail.startswith("one run per method")
     judged = takes_no_longer(STUDY, timed((10.0, 11.0)))
     assert judged.detail == "steps.csv lacks seeds of some methods"
 

@@ -16,7 +16,7 @@ from tampo.evidence.results_page.against import comparison_table, comparisons, p
 from tampo.evidence.results_page.study import _learned
 from tampo.files import sha256_of
 
-RIVALS = ["two", "three", "four", "any", "yoked", "deaf"]
+BASELINES = ["two", "three", "four", "any", "yoked", "deaf"]
 """Of `claim_evidence`: two fixed temperatures, the linear schedule, and the three controls."""
 
 
@@ -105,10 +105,15 @@ def said(study, evidence):
 def test_comparisons_are_those_of_the_verdicts():
     study, evidence = claims_study(), scored(dict.fromkeys(ALL, 0.0) | {"five": 0.02})
     found, _ = said(study, evidence)
-    assert [c.rival for c in found[1]] == RIVALS
+    assert [c.baseline for c in found[1]] == BASELINES
     claims = claims_table(study, evidence).set_index("id")
-    for claim, rivals in (("C1", RIVALS[:3]), ("X1", ["any"]), ("X2", ["yoked"]), ("X3", ["deaf"])):
-        own = [c.found for c in found[1] if c.rival in rivals]
+    for claim, baselines in (
+        ("C1", BASELINES[:3]),
+        ("X1", ["any"]),
+        ("X2", ["yoked"]),
+        ("X3", ["deaf"]),
+    ):
+        own = [c.found for c in found[1] if c.baseline in baselines]
         least = min(own, key=lambda difference: difference.difference)
         row = claims.loc[claim]
         assert [row["estimate"], row["low"], row["high"]] == pytest.approx(
@@ -135,7 +140,7 @@ def test_equal_methods_are_told_apart_by_nothing():
     assert "In Pass@1 no 95 % interval leaves out zero: nothing is shown." in text
     assert "nothing here says that learning the temperature is what matters" in text
     assert re.search(
-        r"With 5 runs a method .* difference in Pass@1 of \d+\.\d points with 80 % power", text
+        r"With 5 runs per method .* difference in Pass@1 of \d+\.\d points with 80 % power", text
     )
     assert text.endswith("after 40 steps of training, and about nothing else.")
 
@@ -163,7 +168,7 @@ def test_a_study_without_controls_or_power_says_so():
         "The study has no uniform draws, replay of its temperatures or shuffled advantages: "
         "it cannot tell" in text
     )
-    assert "With one run a method it is unknown how runs vary" in text
+    assert "With one run per method it is unknown how runs vary" in text
 
 
 def test_a_study_without_tampo_says_nothing_of_it():
@@ -179,7 +184,7 @@ def test_a_study_without_tampo_says_nothing_of_it():
 def test_the_table_of_comparisons_has_a_row_a_rival():
     found, _ = said(claims_study(), scored(dict.fromkeys(ALL, 0.0)))
     table = comparison_table(found)
-    assert list(table["TAMPO against"]) == RIVALS
+    assert list(table["TAMPO against"]) == BASELINES
     assert list(table["is"])[1:4] == [
         "fixed temperature",
         "rising linear schedule",

@@ -22,7 +22,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 def rollouts(seed: int, batch: int = 3, length: int = 6, vocabulary: int = 7, scale: float = 3.0):
-    """Random float64 logits, tokens and masks with at least one token a row."""
+    """Random float64 logits, tokens and masks with at least one token per row."""
     rng = torch.Generator().manual_seed(seed)
     logits = scale * torch.randn((batch, length, vocabulary), generator=rng, dtype=torch.float64)
     tokens = torch.randint(0, vocabulary, (batch, length), generator=rng)

@@ -94,7 +94,7 @@ def test_outcome_shares_limit_and_tokens_are_counted_over_responses():
         "unparseable": (0.0, 4),
         "timeout": (0.25, 4),
         "truncated": (0.25, 4),
-        "at_limit": (0.5, 4),
+        "length_limited": (0.5, 4),
         "tokens": (5.0, 4),
     }
     assert sum(found[outcome][0] for outcome in OUTCOMES) == 1
@@ -177,7 +177,7 @@ def test_every_missing_run_is_named_and_nothing_is_written(results, tmp_path):
     ("lines", "reason"),
     [
         ([line("a", 1), line("b", 1)], "2 problems, the study asks for 3"),
-        ([line("a", 1), line("b", 1), line("b", 1)], "problem 'b' stands twice"),
+        ([line("a", 1), line("b", 1), line("b", 1)], "problem 'b' is duplicated"),
         (
             [line("a", 1), line("b", 1), line("c", 1, samples=3)],
             "problem 'c' has 3 responses, the study asks for 4",

@@ -120,7 +120,7 @@ BROKEN = {
         [1.0, 0.9],
         ["training.candidate_temperatures: must be ascending", "got [1.0, 0.9]"],
     ),
-    "seed twice": ("seeds", [1, 2, 1], ["seeds: 1 is listed twice; each may stand once"]),
+    "seed twice": ("seeds", [1, 2, 1], ["seeds: 1 is listed twice; list it once"]),
     "negative seed": ("seeds", [-1], ["seeds.0:", "greater than or equal to 0", "got -1"]),
     "method twice": ("methods.1.name", "tampo", ["methods: 'tampo' is listed twice"]),
     "benchmark twice": ("benchmarks.1.name", "sums", ["benchmarks: 'sums' is listed twice"]),
@@ -278,7 +278,7 @@ def test_a_missing_key_is_named(valid, tmp_path):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        pytest.param("name: a\nname: b\n", "line 2: key 'name' stands twice", id="key-twice"),
+        pytest.param("name: a\nname: b\n", "line 2: key 'name' is duplicated", id="key-twice"),
         pytest.param("name: [a\n", "not YAML: ", id="not-yaml"),
         pytest.param("- name\n", "a study is a mapping of keys", id="list"),
         pytest.param("", "a study is a mapping of keys", id="empty"),

@@ -61,7 +61,7 @@ def test_a_whole_measurement_has_its_ratios_and_its_page(micro):
         "source": {"commit": "c", "dirty": False},
     }
     page = _page({"steps": steps, "heads": heads, "rollouts": speed, "run": run})
-    # One line for the step, one for the head, one for each way and for each floor.
+    # One line for the step, one for the head, one for each way and for each roofline.
     assert page.count("| micro |") == 2 + len(speed["micro"]["ways"]) + 2
 
 
@@ -73,11 +73,11 @@ def test_rollouts_are_compared_with_what_the_memory_allows(micro, monkeypatch):
     # 3 x 16 x 32, two norms; the last norm. Keys and values: 2 x 16 for 4 rows of 3 + 5/2 tokens.
     weights = 2 * 256 + 4 * 256 + 48 + 3 * 512 + 3 * 16
     numbers = weights + 4 * 5.5 * 32
-    assert found["floor"]["fp32"]["bytes_per_token_step"] == 4 * numbers
-    assert found["floor"]["bf16"]["seconds"] == pytest.approx(5 * 2 * numbers / 1e6)
+    assert found["roofline"]["fp32"]["bytes_per_token_step"] == 4 * numbers
+    assert found["roofline"]["bf16"]["seconds"] == pytest.approx(5 * 2 * numbers / 1e6)
     ours = found["ways"][rollouts.OURS]
-    assert ours["share_of_floor"] == pytest.approx(
-        found["floor"]["fp32"]["seconds"] / ours["seconds"]
+    assert ours["fraction_of_roofline"] == pytest.approx(
+        found["roofline"]["fp32"]["seconds"] / ours["seconds"]
     )
     assert found["ways"][rollouts.PLAIN]["over_plain"] == 1
 

@@ -176,8 +176,8 @@ def test_runs_of_another_base_model_are_refused(finished, parts, results, tmp_pa
             id="model",
         ),
         pytest.param(
-            other(warm_up={"problems": "gsm8k-train", "steps": 8}),
-            "model: warm_up: None there, {'problems': 'gsm8k-train', 'steps': 8,",
+            other(cold_start={"problems": "gsm8k-train", "steps": 8}),
+            "model: cold_start: None there, {'problems': 'gsm8k-train', 'steps': 8,",
             id="warm-up",
         ),
         pytest.param(

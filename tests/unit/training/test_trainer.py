@@ -16,7 +16,7 @@ from tampo.study.settings import AdaptiveEntropy, Lora, Training
 from tampo.temperature.protocol import OpenLoopPolicy, PolicyContext
 from tampo.temperature.registry import build_policy
 from tampo.training.grpo_settings import grpo_config, lora_config
-from tampo.training.rollout_batch import SamplerMismatch
+from tampo.training.rollout_batch import TrainInferenceMismatch
 from tampo.training.run_log import RunLog
 from tampo.training.trainer import TemperatureGRPOTrainer
 
@@ -234,7 +234,7 @@ def test_a_sampler_at_another_temperature_stops_the_run(model, tmp_path, monkeyp
         return original(*args, temperatures=temperatures + 0.1, **kwargs)
 
     monkeypatch.setattr(tampo.training.trainer.sampler, "generate", elsewhere)
-    with pytest.raises(SamplerMismatch, match=r"step 0: .*temperature 0.9"):
+    with pytest.raises(TrainInferenceMismatch, match=r"step 0: .*temperature 0.9"):
         make(model, tmp_path, Sequence(0.9)).train()
 
 

@@ -29,7 +29,7 @@ from tampo.stages.model import make_model
 from tampo.study.settings import Training
 from tampo.temperature.protocol import OpenLoopPolicy
 from tampo.training.grpo_settings import grpo_config
-from tampo.training.rollout_batch import SamplerMismatch
+from tampo.training.rollout_batch import TrainInferenceMismatch
 from tampo.training.run_log import RunLog
 from tampo.training.trainer import TemperatureGRPOTrainer
 
@@ -116,7 +116,7 @@ def _completion(token_ids, log_probs):
 
 
 class Drawn(OpenLoopPolicy):
-    """The temperatures of DRAWN, one a step."""
+    """The temperatures of DRAWN, one per step."""
 
     candidates = CANDIDATES
 
@@ -245,7 +245,7 @@ def test_base_seeds_sample_differently(model, tmp_path, monkeypatch):
 def test_an_engine_at_another_temperature_stops_the_run(model, tmp_path, monkeypatch):
     monkeypatch.setattr(vllm_generation, "SamplingParams", RecordedParams, raising=False)
     stand_in(model, monkeypatch, shift=0.1)
-    with pytest.raises(SamplerMismatch, match=r"step 0: .*temperature 0.7"):
+    with pytest.raises(TrainInferenceMismatch, match=r"step 0: .*temperature 0.7"):
         trained(model, tmp_path)
 
 
