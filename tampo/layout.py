@@ -1,8 +1,8 @@
-"""Where everything of `results/` lies and what it is called: each name stands here once.
+"""Where everything in `results/` is and what it is called: each name is defined here once.
 
 A study's folder has one folder per stage. Functions return paths below such a folder; given wildcards
 (`"{method}"`) instead of names they return the patterns of the workflow's rules. What the columns mean
-is told where they are computed (`tampo.records`, `tampo.stages.aggregate`) and in `results/README.md`.
+is documented where they are computed (`tampo.records`, `tampo.stages.aggregate`) and in `results/README.md`.
 
 Standard library alone: this file travels with a packed study to machines that lack the package.
 """

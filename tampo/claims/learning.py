@@ -3,9 +3,9 @@
 Only runs at a fixed temperature can say so: where the temperature moves, so does the reward of the same
 model. The first quarter of the steps is compared with the last. What was sampled in a step are prompts,
 each with a group of rollouts, so the unit is the group's mean reward: rollouts of one prompt are alike,
-and counting them one by one would count the prompt several times. Groups are drawn, and dealt out
-anew, within each run; intervals and p-values therefore speak of these runs, whose number says how far they
-can stand for others.
+and counting them one by one would count the prompt several times. Groups are resampled, and permuted,
+within each run; intervals and p-values therefore cover these runs only, and their number says how far
+they generalise.
 
 - *Interval*: percentile bootstrap of groups within run and window.
 - *p-value*: two-sided permutation of the groups of both windows within each run. Without any
@@ -32,7 +32,7 @@ from tampo.study.study import Study
 from tampo.temperature.permutation_null import shuffle_within_groups
 
 WINDOW = 0.25
-"""Share of the steps that is a run's start, and its end."""
+"""Fraction of the steps that counts as a run's start, and as its end."""
 BATCH = 500
 """Permutations that are held in memory at a time."""
 COLUMNS = [
@@ -62,13 +62,13 @@ class Windows:
 
     @property
     def rise(self) -> float:
-        """Mean of the end less that of the start."""
+        """Mean at the end minus mean at the start."""
         return float(self.end.mean() - self.start.mean())
 
 
 @dataclass(frozen=True)
 class Rise:
-    """What some runs gained from start to end, each run weighing the same; (value, low, high)."""
+    """What some runs gained from start to end, runs weighted equally; (value, low, high)."""
 
     start: tuple[float, float, float]
     end: tuple[float, float, float]

@@ -24,7 +24,7 @@ class Roles:
     base: str | None = None
     """The base model itself."""
     tampo: str | None = None
-    """TAMPO with the paper's settings; its warm-up is a ruling of this project and left open."""
+    """TAMPO with the paper's settings; its warm-up is our choice and left open."""
     fixed: list[str] = field(default_factory=list)
     """Fixed temperatures."""
     linear: list[str] = field(default_factory=list)

@@ -113,8 +113,8 @@ def beats_replay(study: Study, inputs: ClaimInputs) -> Finding:
 
 @claim("X3", "TAMPO beats itself with advantages shuffled within groups", unit="points")
 def beats_shuffled(study: Study, inputs: ClaimInputs) -> Finding:
-    """Paired difference in mean Pass@1 of TAMPO and the same machinery without a signal; the rule is
-    that of C1."""
+    """Paired difference in mean Pass@1 of TAMPO and the same machinery without temperature credit; the
+    rule is that of C1."""
     return _beats_control(study, inputs, "shuffled")
 
 
@@ -165,12 +165,10 @@ def _judge(
     notes = [_describe(c, p) for c, p in zip(found, adjusted, strict=True)]
     if differences[0].runs < 2:
         verdict = "undecided"
-        notes.append(
-            "one run per method: how runs vary is unknown, intervals speak of problems alone"
-        )
+        notes.append("one run per method: how runs vary is unknown, intervals cover problems only")
     detectable = study_detectable(differences, settings.confidence)
     notes.append(
-        f"a single comparison finds a true difference of {100 * detectable:.1f} points with "
+        f"a single comparison detects a true difference of {100 * detectable:.1f} points with "
         f"{100 * POWER:.0f} % power"
     )
     least = min(differences, key=lambda d: d.difference)
@@ -213,7 +211,7 @@ def _describe(comparison: _Comparison, adjusted: float) -> str:
     first, second = comparison.pair
     errors = found.difference / found.standard_error if found.standard_error else float("nan")
     return (
-        f"{first} less {second}: {100 * found.difference:+.2f} "
+        f"{first} minus {second}: {100 * found.difference:+.2f} "
         f"[{100 * found.low:+.2f}, {100 * found.high:+.2f}] points, {errors:+.1f} standard errors, "
         f"p = {found.p_value:.3g}, Holm {adjusted:.3g}, permutation of {swapped.unit}s "
         f"{swapped.p_value:.3g} (at least {swapped.smallest:.2g})"

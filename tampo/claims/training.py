@@ -36,7 +36,7 @@ UNIMODAL_FRACTION = 0.99
 SEPARATION_MARGIN = 0.05
 """A probability of superiority nearer to one half than this separates nothing worth a claim [R]."""
 WINDOW = 0.25
-"""Share of the steps after warm-up that counts as "after warm-up", and as "later" [R]."""
+"""Fraction of the steps after warm-up that counts as "after warm-up", and as "later" [R]."""
 
 
 @claim("C6", "Training takes no longer than with a fixed temperature", "ratio", published=1.0)
@@ -69,17 +69,17 @@ def takes_no_longer(study: Study, inputs: ClaimInputs) -> Finding:
     return Finding(verdict, float(estimate), float(low), float(high), detail)
 
 
-@claim("C7", "A trajectory's likelihood is unimodal in the temperature", "share", published=1.0)
+@claim("C7", "A trajectory's likelihood is unimodal in the temperature", "fraction", published=1.0)
 def likelihood_is_unimodal(study: Study, inputs: ClaimInputs) -> Finding:
-    """Share of recorded trajectories whose likelihood has one peak over the candidates: contradicted
+    """Fraction of recorded trajectories whose likelihood has one peak over the candidates: contradicted
     by a single one with two peaks beyond rounding, supported if there is none and Jeffreys' interval
     lies above 0.99."""
     table = inputs.of_training(UNIMODALITY, [TRAJECTORY_COUNT, UNIMODAL])
     seen, single = int(table[TRAJECTORY_COUNT].sum()), int(table[UNIMODAL].sum())
     if seen == 0:
         raise NotTested("unimodality.csv has no trajectories")
-    share = single / seen
-    low, high = jeffreys_interval(share, seen, study.statistics.confidence)
+    fraction = single / seen
+    low, high = jeffreys_interval(fraction, seen, study.statistics.confidence)
     verdict = "undecided"
     if single < seen:
         verdict = "contradicted"
@@ -90,7 +90,7 @@ def likelihood_is_unimodal(study: Study, inputs: ClaimInputs) -> Finding:
         runs = table[table[UNIMODAL] < table[TRAJECTORY_COUNT]]
         names = [f"{m} seed {s}" for m, s in zip(runs[METHOD], runs[SEED], strict=True)]
         detail += f"; others in {', '.join(names)}"
-    return Finding(verdict, share, low, high, detail)
+    return Finding(verdict, fraction, low, high, detail)
 
 
 def probability_of_lower(first: pd.DataFrame, second: pd.DataFrame) -> float:

@@ -51,7 +51,7 @@ def claim(
         unit: of estimate, interval and published value.
         published: the paper's value of the estimate.
 
-    The function's docstring is the rule, and stands in the claim's `test`. Where it raises NotTested
+    The function's docstring is the rule and becomes the claim's `test`. Where it raises NotTested
     the verdict is *not tested here*, for the reason the exception gives.
     """
 

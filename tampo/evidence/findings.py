@@ -1,4 +1,4 @@
-"""What verification found, and how a stored file is compared with the one made again."""
+"""What verification found, and how a stored file is compared with the recomputed one."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Verification:
 
 
 def compare(stored: Path, again: Path, found: Verification) -> None:
-    """Note every line of a stored text file that differs from the one made again.
+    """Note every line of a stored text file that differs from the recomputed one.
 
     Numbers of CSV files may differ in their last bits; images inside a page are left out.
     """

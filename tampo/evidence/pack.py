@@ -39,7 +39,7 @@ def make_evidence(
         out: receives the evidence; what was evidence there before is replaced.
         data_dir: folder of problem sets, where they are not to come from the hub.
         references: what the study is read beside.
-        again: of evidence only: make tables, figures, verdicts and page anew first. They follow from
+        again: of evidence only: remake tables, figures, verdicts and page first. They follow from
             the stored responses and from this version of the project, and may have changed with it.
         progress: called with a line of text as parts are done.
 

@@ -62,7 +62,7 @@ def verify(
 
     Raises:
         StudyError: there is no study file, or it is not valid.
-        FileNotFoundError: the problem sets cannot be had.
+        FileNotFoundError: the problem sets are not available.
     """
     stored = study or results / layout.REPORT / layout.STUDY_COPY
     # Where problem sets lie is no part of what was reported: it serves to grade, nothing else.

@@ -1,7 +1,7 @@
-r"""Supervised warm-up of a base model on worked solutions, by TRL's `SFTTrainer`.
+r"""SFT cold start: a base model trained on worked solutions by TRL's `SFTTrainer`, before any run.
 
 GRPO learns from answers that differ in reward. A small model that hardly ever boxes a number gives
-it none, so a study may show its model some solutions first. The prompt is the study's own; the
+it none, so a study may start with supervised steps. The prompt is the study's own; the
 target is the solution, a line break and the answer in `\boxed{}`, and the loss is the target's alone.
 """
 
@@ -30,7 +30,9 @@ logger = logging.getLogger(__name__)
 class _Progress(TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         if logs and "loss" in logs:
-            logger.info("warm-up %d/%d  loss %.3f", state.global_step, args.max_steps, logs["loss"])
+            logger.info(
+                "cold start %d/%d  loss %.3f", state.global_step, args.max_steps, logs["loss"]
+            )
 
 
 def cold_start(
@@ -85,7 +87,7 @@ def cold_start(
 
 
 def target(problem: dict[str, Any]) -> str:
-    r"""Return the text that the model is to give: calculations and the boxed answer."""
+    r"""Return the target completion: calculations and the boxed answer."""
     return f"{problem['solution']}\n\\boxed{{{problem['answer'][0]}}}"
 
 
@@ -116,7 +118,7 @@ def _configuration(settings: ColdStart, scratch: str) -> SFTConfig:
         lr_scheduler_type="linear",
         warmup_steps=-(-settings.steps // 10),
         weight_decay=0.0,
-        # Nothing is cut: a solution without its end would teach to stop before the answer.
+        # Nothing is truncated: a solution without its end would teach the model to stop before the answer.
         max_length=None,
         completion_only_loss=True,
         bf16=settings.precision == "bf16",

@@ -194,7 +194,7 @@ def pretrain(
 ) -> dict:
     """Pretrain a model and write it, its tokenizer and its generation settings into `out_dir`.
 
-    The same settings and seed give the same bytes on one machine and software.
+    The same settings and seed reproduce it byte for byte on one machine and software.
 
     Args:
         out_dir: directory for safetensors, tokenizer and configuration files; made if absent.

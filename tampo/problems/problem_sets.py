@@ -103,7 +103,7 @@ def check(records: Sequence[Any], origin: Sequence[str]) -> None:
         _check_record(record, where)
         if record["id"] in seen:
             raise ProblemSetError(
-                f"{where}: id {record['id']!r} stands already in {seen[record['id']]}"
+                f"{where}: id {record['id']!r} already appears in {seen[record['id']]}"
             )
         seen[record["id"]] = where
 
@@ -184,7 +184,7 @@ def _read_hub(hub: Hub) -> tuple[list[Any], list[str]]:
         revision = _revision(hub.repository, hub.revision)
         rows = load_dataset(hub.repository, hub.config, split=hub.split, revision=revision)
     except Exception as error:
-        # Network, login and hub errors come as many types; all mean that the set is not to be had.
+        # Network, login and hub errors come as many types; all mean that the set is not available.
         raise ProblemSetError(
             f"hub:{hub.repository}: cannot be read ({type(error).__name__}: {error}); "
             "set data_dir to read canonical JSON lines instead"

@@ -127,8 +127,8 @@ def cost_by_method(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row per method: method, runs, then for training hours, cpu_hours, gpu_hours, tokens and
-        truncated (share of rollouts cut off by the length limit), and for evaluation hours, tokens
-        and length_limited (share of responses cut off). Training is NaN for an untrained method.
+        truncated (fraction of rollouts that are length-limited), and for evaluation hours, tokens
+        and length_limited (fraction of responses). Training is NaN for an untrained method.
     """
     rows = []
     for method in [m.name for m in study.methods]:
@@ -144,11 +144,11 @@ def cost_by_method(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
                 "training_cpu_hours": _total(training, CPU_SECONDS) / SECONDS_PER_HOUR,
                 "training_gpu_hours": _total(training, GPU_SECONDS) / SECONDS_PER_HOUR,
                 "training_tokens": _total(training, ROLLOUT_TOKENS),
-                "training_truncated": _share(training, ROLLOUT_TRUNCATED),
+                "training_truncated": _weighted_mean(training, ROLLOUT_TRUNCATED),
                 "evaluation_hours": _total(evaluation, "seconds") / SECONDS_PER_HOUR,
-                "evaluation_tokens": _share(responses, TOKENS)
+                "evaluation_tokens": _weighted_mean(responses, TOKENS)
                 * responses.loc[responses[METRIC] == TOKENS, N].sum(),
-                "evaluation_length_limited": _share(responses, LENGTH_LIMITED),
+                "evaluation_length_limited": _weighted_mean(responses, LENGTH_LIMITED),
             }
         )
     return pd.DataFrame(rows)
@@ -159,7 +159,7 @@ def _total(rows: pd.DataFrame, metric: str) -> float:
     return float(rows.loc[rows[METRIC] == metric, VALUE].sum(min_count=1))
 
 
-def _share(rows: pd.DataFrame, metric: str) -> float:
+def _weighted_mean(rows: pd.DataFrame, metric: str) -> float:
     """Return the mean of a metric over everything that its rows are means of."""
     own = rows[rows[METRIC] == metric]
     total = own[N].sum()
@@ -175,7 +175,7 @@ def outcome_counts(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for method in [m.name for m in study.methods]:
         own = scores[(scores[METHOD] == method) & scores[METRIC].isin(OUTCOMES)]
-        # Shares of n responses are stored; n times a share is the whole number it came from.
+        # Fractions of n responses are stored; n times a fraction is the count it came from.
         counts = (own[VALUE] * own[N]).groupby(own[METRIC]).sum().round().astype(int)
         responses = int(own.loc[own[METRIC] == OUTCOMES[0], N].sum())
         rows.append(

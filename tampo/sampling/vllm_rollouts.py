@@ -1,7 +1,7 @@
 """Training rollouts with vLLM: one seed for every completion, as the sampler in transformers has.
 
-TRL hands its engine one `SamplingParams` for a whole batch, in which a prompt stands as often as it
-has completions. A seed in it would make all completions of a group the same, so TRL sets none, and
+TRL hands its engine one `SamplingParams` for a whole batch, in which a prompt is repeated once per
+completion. A seed in it would make all completions of a group the same, so TRL sets none, and
 vLLM then draws from generators of the process: the same under every base seed of a study, another
 one after a resume. Here every request is given the seed of its own row.
 """

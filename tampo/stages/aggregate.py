@@ -1,13 +1,13 @@
 """Aggregation: from what the runs stored to the tables that everything else is made from.
 
-Scores follow from the stored samples alone; costs stand beside them (`tampo.records.cost`), and what training
-left behind becomes tables of its own (`tampo.records.training_tables`). All are in long format and full
-precision:
+Scores follow from the stored samples alone; costs are listed with them (`tampo.records.cost`), and what
+training left behind becomes tables of its own (`tampo.records.training_tables`). All are in long format
+and full precision:
 
 `scores.csv`: method, seed, benchmark, metric, value, n
     pass@k                    mean over the n problems of the unbiased estimate, 0 to 1
-    correct ... truncated     share of the n responses with that outcome; all outcomes sum to 1
-    length_limited                  share of the n responses cut off by the length limit, whatever their
+    correct ... truncated     fraction of the n responses with that outcome; all outcomes sum to 1
+    length_limited            fraction of the n responses that reached the length limit, whatever their
                               outcome (`truncated` are those of them without an answer)
     tokens                    mean tokens per response, over n responses
     pass@k@B ... tokens@B     the same at each shorter budget B of the study, from the same responses
@@ -62,7 +62,7 @@ class ProblemSamples:
     tokens: tuple[int, ...]
     """Tokens of each response."""
     length_limited: int
-    """Number of responses that the length limit cut off."""
+    """Number of responses that reached the length limit."""
 
     @property
     def correct(self) -> int:
@@ -146,8 +146,8 @@ def score_rows(problems: list[ProblemSamples], pass_k: list[int]) -> list[dict[s
     outcomes = Counter(outcome for p in problems for outcome in p.outcomes)
     responses = outcomes.total()
     for outcome in OUTCOMES:
-        share = outcomes[outcome] / responses
-        rows.append({METRIC: outcome, VALUE: share, N: responses})
+        fraction = outcomes[outcome] / responses
+        rows.append({METRIC: outcome, VALUE: fraction, N: responses})
     length_limited = sum(p.length_limited for p in problems) / responses
     rows.append({METRIC: LENGTH_LIMITED, VALUE: length_limited, N: responses})
     tokens = sum(sum(p.tokens) for p in problems) / responses

@@ -54,7 +54,7 @@ def evaluate(
 ) -> None:
     """Write `{benchmark}.jsonl` for every benchmark of the study, and `run.json`, to `out`.
 
-    A killed evaluation goes on from its finished chunks and ends with the same bytes.
+    A killed evaluation continues from its finished chunks and ends with the same bytes.
 
     Args:
         study: the study; its benchmarks, prompt and evaluation settings are used.

@@ -2,8 +2,8 @@
 
 Three sources: a hub repository at a pinned commit, a GGUF file inside a pinned Python package, and
 a small model pretrained here. Whatever the source, no sampling filter survives in the generation
-config, so that the only sampling settings of a run are those of its study. A study may have the
-model warmed up on worked solutions before anything else starts from it (`tampo.models.cold_start`).
+config, so that the only sampling settings of a run are those of its study. A study may ask for
+an SFT cold start on worked solutions first (`tampo.models.cold_start`).
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def make_model(study: Study, out: Path) -> None:
 
     Raises:
         ValueError: the package holds another file than the pinned one.
-        RuntimeError: the package could not be had.
-        ProblemSetError: the problems of the warm-up cannot be read.
+        RuntimeError: the package cannot be downloaded.
+        ProblemSetError: the problems of the cold start cannot be read.
     """
     started = time.time()
     source = study.model
@@ -62,7 +62,7 @@ def make_model(study: Study, out: Path) -> None:
 
 
 def _cold_start(study: Study, folder: Path) -> dict[str, Any]:
-    """Replace the weights in `folder` by warmed-up ones and return what was done."""
+    """Replace the weights in `folder` by those after the SFT cold start; return what was done."""
     from tampo.models.cold_start import cold_start
 
     tokenizer = AutoTokenizer.from_pretrained(folder)

@@ -1,6 +1,6 @@
 """Stage `report`: tables, figures, verdicts and one page to read, from what the runs left on disk.
 
-Everything is a function of `results/{study}`: no clock, no machine, the same bytes every time. What is
+Everything is a function of `results/{study}`: no clock, no machine, reproducible byte for byte. What is
 written is listed with its checksum in `checksums.json`, together with what it was made from, and
 the study is stored beside it, so that `python -m tampo verify` needs nothing else.
 """
@@ -208,7 +208,7 @@ def _robust(study: Study, inputs: ClaimInputs, out: Path) -> pd.DataFrame | None
 
 def _interval_note(study: Study) -> str:
     return (
-        f"Percent, mean over seeds, in brackets the {100 * study.statistics.confidence:g} % interval "
+        f"Percent, mean over seeds; in brackets, the {100 * study.statistics.confidence:g} % interval "
         f"over runs and problems ({study.statistics.resamples} resamples)."
     )
 
@@ -218,8 +218,8 @@ def _departures_note(study: Study, references: References) -> str:
     count = len(departures(study, experiment))
     if experiment.stem != study.name:
         return (
-            f"This study is no reproduction of the paper: {count} settings differ from the published "
-            "experiment, and its scores are not to be set beside published ones."
+            f"This study does not reproduce the paper: {count} settings differ from the published "
+            "experiment, so its scores cannot be compared with published ones."
         )
     if count:
         return f"{count} settings differ from the published experiment as {experiment} has it."
@@ -230,7 +230,7 @@ def _departures_note(study: Study, references: References) -> str:
 
 
 def _departure_list(study: Study, references: References) -> str:
-    """Return the departures of a reproduction and its our_choices, as a Markdown list."""
+    """Return the departures of a reproduction and our choices, as a Markdown list."""
     experiment = references.experiment_of(study)
     if experiment.stem != study.name:
         return ""
@@ -242,7 +242,7 @@ def _departure_list(study: Study, references: References) -> str:
         f"- `{row.key}` is {SOURCES['R']}" + (f": {row.note}" if row.note else "")
         for row in our_choices(experiment).itertuples()
     ]
-    return "Departures and our_choices:\n\n" + "\n".join(lines) if lines else ""
+    return "Departures and our choices:\n\n" + "\n".join(lines) if lines else ""
 
 
 def _published_page(path: Path) -> str:

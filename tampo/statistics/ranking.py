@@ -2,7 +2,7 @@
 
 A row is *best* in a column when it beats every other row of the same metric there: the interval of its
 paired difference to each of them lies above zero. It is *second* when another is best and it beats
-all the rest in the same way. A small study mostly marks nothing, which is what it found out.
+all the rest in the same way. A small study mostly marks nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BEST, SECOND = "best", "second"
 RULE = (
     "Bold marks the best: better than every other row of the same metric, each with the interval of "
     "the paired difference above zero. Underlined (in Markdown, italic) is the second best in the "
-    "same sense. Where nothing is marked the study cannot tell."
+    "same sense. Where nothing is marked, no row is significantly better than all others."
 )
 Marks = dict[tuple[int, str], str]
 """`best` or `second` by row number and column of a table."""

@@ -1,4 +1,4 @@
-"""Where a study departs from the published experiment, and what of that experiment is a ruling.
+"""Where a study departs from the published experiment, and what of that experiment is our choice.
 
 The published experiment is a study file too, with a source tag in the comment of each value: `[P]`,
 `[S]`, `[O]` or `[R]`. Settings are compared key by key, and the tags say how firm the ground is.
@@ -20,7 +20,7 @@ SOURCES = {
     "P": "the paper",
     "S": "one secondary source",
     "O": "open-rs, whose recipe the paper builds on",
-    "R": "a ruling of this project",
+    "R": "our choice",
 }
 TAG = re.compile(rf"#.*?\[([{''.join(SOURCES)}])\]\s*(.*)")
 COMPARED = (
@@ -89,7 +89,7 @@ def our_choices(published: Path) -> pd.DataFrame:
 def source_tags(path: Path) -> dict[str, tuple[str, str]]:
     """Return `{dotted key: (tag, note)}` of every tagged value of a study file.
 
-    A tag stands in a comment at the end of the key's line, or in the comment lines right above the
+    A tag is in a comment at the end of the key's line, or in the comment lines right above the
     key or, indented, right below it, before its first entry.
     """
     text = path.read_text(encoding="utf-8")

@@ -65,7 +65,7 @@ class PolicySettings(BaseModel):
 
 @dataclass(frozen=True)
 class PolicyContext:
-    """What a run tells its policy before the first step."""
+    """What a temperature policy is told before the first step."""
 
     steps: int
     """Optimiser steps of the run; schedules end at `steps - 1`."""
@@ -86,7 +86,7 @@ class PolicyContext:
 
 @dataclass(frozen=True)
 class RolloutFeedback:
-    """What one rollout batch of N trajectories showed, beside likelihoods and advantages."""
+    """What a rollout batch of N trajectories showed besides likelihoods and advantages."""
 
     step: int
     """Step at which the batch was drawn."""
@@ -104,7 +104,7 @@ class RolloutFeedback:
     """Mean token entropy in nats at the temperature of the loss's log-probabilities: that of the
     rollout, or 1 in the ablation `logprob_temperature: one`."""
     entropy_at_one: float
-    """Mean token entropy in nats of the policy at temperature 1."""
+    """Mean token entropy in nats of the model at temperature 1."""
 
     @property
     def temperature(self) -> float:
@@ -121,7 +121,7 @@ class RolloutFeedback:
 
     @property
     def mixed_groups(self) -> float:
-        """Share of groups whose known rewards are not all equal: the groups that carry a gradient."""
+        """Fraction of groups with non-zero variance of known rewards: only they have a gradient."""
         rewards = [self.rewards[self.groups == name] for name in np.unique(self.groups)]
         known = [group[~np.isnan(group)] for group in rewards]
         return float(np.mean([len(group) > 0 and np.ptp(group) > 0 for group in known]))

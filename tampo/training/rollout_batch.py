@@ -1,4 +1,4 @@
-"""One rollout batch: what was drawn, how it was rewarded, and how the policy scored it.
+"""One rollout batch: what was drawn, how it was rewarded, and how the model scored it.
 
 The scores arrive in pieces, one for each micro-batch of the loss, in the order that TRL shuffled them
 to; every piece names its rows, so the whole is put together in row order whatever the split.
@@ -169,7 +169,7 @@ class GatheredRollout:
         return self.column(ROW) // self.group_size
 
     def feedback(self) -> RolloutFeedback:
-        """Return what a policy may look at beside likelihoods and advantages."""
+        """Return what a temperature policy may see besides likelihoods and advantages."""
         tokens = max(int(self.column("length").sum()), 1)
         return RolloutFeedback(
             step=self.step,

@@ -2,7 +2,7 @@
 
 TRL fixes one temperature when the trainer is built. Here the policy draws one for every rollout batch,
 or one for each rollout of a group. It travels with the rollouts, row by row, to everything that uses
-it: the sampler, the policy's and the reference model's log-probabilities and the entropy. The
+it: the sampler, the model's and the reference model's log-probabilities and the entropy. The
 likelihoods of the trajectories under the candidate temperatures come out of the forward pass that the
 loss makes anyway.
 

@@ -1,6 +1,6 @@
 """What this project relies on inside TRL, pinned: an upgrade that moves it fails here, by name.
 
-Each message says what moved and which part of the project stands on it.
+Each message says what moved and which part of the project depends on it.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ def test_the_published_table_leaves_the_first_claim_undecided(likeness):
     assert judged.verdict == "undecided"
     assert judged.estimate == pytest.approx(judged.published, abs=0.06)
     assert judged.low < 0 < judged.high
-    assert "tampo less grpo-linear: +1.7" in judged.detail
+    assert "tampo minus grpo-linear: +1.7" in judged.detail
     assert "one run per method" in judged.detail
 
 

@@ -29,7 +29,7 @@ ALL = [method["name"] for method in METHODS]
 
 
 def claims_study(without: tuple[str, ...] = (), **changes) -> Study:
-    """Return a study with a method for every part, less the methods in `without`."""
+    """Return a study with a method for every role, minus the methods in `without`."""
     methods = [m for m in METHODS if m["name"] not in without]
     content = {
         "methods": methods,

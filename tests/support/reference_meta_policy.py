@@ -12,7 +12,7 @@ from fractions import Fraction
 BISECTIONS = 60
 
 BOUNDARY = Fraction(1, 10**12)
-"""Ruling: a prefix whose mass is this close below p has reached it. Linear signals give π like
+"""Our choice: a prefix whose mass is this close below p has reached it. Linear signals give π like
 (0, 0.1, 0.2, 0.3, 0.4), whose two largest are 0.7 on paper and miss it by the rounding of inputs."""
 
 
@@ -41,8 +41,8 @@ def batch_signal(
     """Step 6: mean over the batch of normalised likelihood times advantage."""
     total = [Fraction(0)] * count
     for row, advantage in zip(log_likelihoods, advantages, strict=True):
-        for k, share in enumerate(sparsemax(row)):
-            total[k] += share * Fraction(advantage)
+        for k, weight in enumerate(sparsemax(row)):
+            total[k] += weight * Fraction(advantage)
     return [t / len(advantages) for t in total]
 
 

@@ -53,8 +53,8 @@ def delta_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
     base, trained = base_and_trained(study, inputs)
     pairs = [(method, base) for method in trained]
     table = difference_table(inputs.problem_scores, pairs, [PASS_1], study.statistics)
-    shares = ["difference", LOW, HIGH, "standard_error"]
-    return table.assign(**{name: 100 * table[name] for name in shares})
+    columns = ["difference", LOW, HIGH, "standard_error"]
+    return table.assign(**{name: 100 * table[name] for name in columns})
 
 
 def cost_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
@@ -110,7 +110,7 @@ def draw_deltas(data: pd.DataFrame) -> Figure:
     grid[0].set_ylim(len(methods) - 0.4, -0.6)
     for place in range(len(benchmarks), len(grid)):
         grid[place].set_axis_off()
-    label(figure, f"{PASS_1} less that of {data['baseline'].iloc[0]}, percentage points", "")
+    label(figure, f"{PASS_1} minus that of {data['baseline'].iloc[0]}, percentage points", "")
     return figure
 
 

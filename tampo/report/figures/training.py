@@ -42,7 +42,7 @@ from tampo.study.study import Study
 
 RUN_STEP = [METHOD, SEED, STEP]
 SMOOTHED_FRACTION = 0.1
-"""Share of a run's steps that a running mean covers."""
+"""Fraction of a run's steps that a running mean covers."""
 MEAN = Line2D([], [], color=BLUE, label="mean over seeds")
 RANGE = Patch(color=BLUE, alpha=BAND, linewidth=0, label="lowest to highest seed")
 RUN = Line2D([], [], color=GREY, linewidth=0.6, label="single run")
@@ -124,8 +124,8 @@ def draw_learning_curves(data: pd.DataFrame) -> Figure:
 
 @styled
 def draw_truncation(data: pd.DataFrame) -> Figure:
-    """Draw the share of rollouts cut off by the length limit against the step."""
-    return _smoothed_panels(data, "share truncated")
+    """Draw the fraction of rollouts that are length-limited against the step."""
+    return _smoothed_panels(data, "fraction length-limited")
 
 
 def _smoothed_panels(data: pd.DataFrame, quantity: str) -> Figure:

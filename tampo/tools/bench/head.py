@@ -1,6 +1,6 @@
 """The fused multi-temperature head against K separate passes and against TRL's head at one T.
 
-The roofline is what cannot be avoided: the projections' arithmetic (forward, and two products in the
+The roofline counts what cannot be avoided: the projections' arithmetic (forward, and two products in the
 backward pass with one recomputation), K + 1 exponentials per logit, and every weight and hidden state
 read once. It is computed from rates measured in the same process, not from a data sheet.
 """
@@ -155,7 +155,7 @@ class _PeakMemory:
 
 
 def _roofline(hidden: torch.Tensor, weight: torch.Tensor) -> float:
-    """Return the seconds that projections and exponentials need at this machine's rates."""
+    """Return the roofline: seconds for projections and exponentials at this machine's rates."""
     tokens, width = hidden.shape
     vocabulary = len(weight)
     # Forward, its recomputation, and the two gradient products.

@@ -1,4 +1,4 @@
-"""Rollout speed: what samples completions in transformers, beside the memory's own limit.
+"""Rollout speed: ways of sampling completions in transformers, against the memory-bandwidth roofline.
 
 Every way samples the same number of tokens for the same prompts: end-of-sequence is out of reach. The
 roofline is the time to read all weights, and the keys and values of all rows, once for each token, at
@@ -31,11 +31,11 @@ TOUCHED = 512 * 2**20
 
 
 def rollout_speed(name: str, rounds: int, progress: Callable[[str], None]) -> dict[str, Any]:
-    """Measure all ways in turn, `rounds` times; return tokens per second and shares of the roofline.
+    """Measure all ways in turn, `rounds` times; return tokens per second and fractions of the roofline.
 
     Returns:
-        `ways`: for each way its median seconds, tokens per second, ratio to the plain way and share of
-        the roofline's speed; a way that this machine cannot run has `failed`, the reason, instead.
+        `ways`: for each way its median seconds, tokens per second, ratio to the plain way and fraction
+        of the roofline; a way that this machine cannot run has `failed`, the reason, instead.
         `roofline`: bytes read, bandwidth, seconds and tokens per second, for each precision.
     """
     shape = SHAPES[name]()

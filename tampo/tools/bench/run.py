@@ -1,4 +1,4 @@
-"""`python -m tampo bench`: all measurements of this machine into one JSON file and a dated page."""
+"""`python -m tampo bench`: all timings of this machine into one JSON file and a dated page."""
 
 from __future__ import annotations
 
@@ -96,11 +96,11 @@ def _page(result: dict[str, Any]) -> str:
 def _rollout_lines(rollouts: dict[str, Any]) -> list[str]:
     lines = [
         "",
-        "## Rollouts: tokens sampled a second",
+        "## Rollouts: tokens sampled per second",
         "",
-        "Roofline: all weights, and keys and values of all rows, read once per token.",
+        "Roofline (memory bandwidth): all weights, and keys and values of all rows, read once per token.",
         "",
-        "| shape | rows | way | tokens/s | over plain | share of the roofline's speed |",
+        "| shape | rows | way | tokens/s | over plain | fraction of the roofline |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for name, measured in rollouts.items():

@@ -54,7 +54,7 @@ def disagreements(study: Study, method: str | None, seed: int | None, run: AnyRu
         }
     else:
         done = run.cold_start if isinstance(run, ModelRun) else None
-        # run.json has what came of the warm-up beside its settings.
+        # run.json also has the outcome of the cold start.
         there["cold_start"] = done and {key: done.get(key) for key in ColdStart.model_fields}
     there = {key: there.get(key) for key in here}
     return list(_differences(json.loads(json.dumps(there)), json.loads(json.dumps(here)), ""))

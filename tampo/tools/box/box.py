@@ -122,7 +122,7 @@ def run_study(
     """Train and evaluate the chosen runs; return the exit code.
 
     Raises:
-        Stopped: `minutes` were over, or a signal came, before all had finished.
+        Stopped: `minutes` were over, or a stop signal came, before all had finished.
     """
     deadline = None if minutes is None else time.monotonic() + 60 * minutes
     packed = read_packed(into)
@@ -284,16 +284,14 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--into", required=True, type=Path, metavar="DIR", help="the study")
         return command
 
-    add("unpack", "unpack a study once all of its parts are here").add_argument(
+    add("unpack", "unpack a study once all its parts are here").add_argument(
         "--parts", required=True, type=Path, nargs="+", metavar="DIR", help="folders of the parts"
     )
-    run = add("run", "train and evaluate, or go on with it")
+    run = add("run", "train and evaluate, or continue")
     run.add_argument("--cores", type=int, metavar="N", help="CPU cores to use (default: all)")
-    run.add_argument(
-        "--minutes", type=float, metavar="M", help="stop in good order after M minutes"
-    )
-    gather = add("collect", "pack what the finished runs left, without weights")
-    gather.add_argument("--out", required=True, type=Path, metavar="DIR", help="for the parts")
+    run.add_argument("--minutes", type=float, metavar="M", help="save and stop after M minutes")
+    gather = add("collect", "pack the finished runs, without weights")
+    gather.add_argument("--out", required=True, type=Path, metavar="DIR", help="output folder")
     gather.add_argument("--part-mib", type=float, default=60, metavar="M", help="default: 60")
     for command in (run, gather):
         command.add_argument("--method", nargs="+", default=[], help="only these methods")

@@ -57,7 +57,7 @@ def pack(
         results: folder of results; the finished model of a hub study is taken from there.
 
     Raises:
-        BoxError: something that has to travel cannot be had; says what would help.
+        BoxError: something that the box needs is not available; says what would help.
         ProblemSetError: a problem set cannot be read.
     """
     part_bytes(part_mib)

@@ -18,11 +18,11 @@ BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
 """Bytes of one number at a study's precision."""
 
 ROLLOUT_MEMORY_FRACTION = 0.3
-"""Share of a GPU that vLLM takes beside a trainer: TRL's default, which the study leaves alone."""
+"""Fraction of a GPU that vLLM takes beside a trainer: TRL's default, which the study leaves alone."""
 EVALUATION_MEMORY_FRACTION = 0.9
-"""Share of a GPU that vLLM takes alone: its default."""
+"""Fraction of a GPU that vLLM takes alone: its default."""
 USABLE_MEMORY = 0.9
-"""Share of a GPU's memory that can be planned with [R]: the rest is the CUDA context, buffers of
+"""Fraction of a GPU's memory that can be planned with [R]: the rest is the CUDA context, buffers of
 the communication library and fragmentation."""
 ENGINES = {"ddp": 0, "zero1": 1, "zero2": 2}
 """`resources.train.engine` and its stage of DeepSpeed's ZeRO: 1 shards the optimiser over the GPUs of
@@ -36,7 +36,7 @@ class Assumptions:
     completion_fraction: float = 0.5
     """Mean over largest length of a rollout [R]: the main unknown, known after some steps."""
     response_fraction: float | None = None
-    """The same of a response under evaluation, whose limit may be another; None for the same share."""
+    """The same of a response under evaluation, whose limit may be another; None for the same fraction."""
     prompt_tokens: int = 128
     """Tokens of a prompt with its template [R], or the study's limit where that is lower."""
     utilisation: float = 0.3
@@ -230,7 +230,7 @@ def evaluation_room(shape: ModelShape, gpu: Gpu, evaluation: Evaluation) -> floa
 def evaluation_memory(
     shape: ModelShape, gpu: Gpu, evaluation: Evaluation, batch: Responses
 ) -> float:
-    """Return the GiB of one evaluating GPU: vLLM's share, or weights and all caches."""
+    """Return the GiB of one evaluating GPU: vLLM's part, or weights and all caches."""
     if evaluation.backend == "vllm":
         return EVALUATION_MEMORY_FRACTION * gpu.memory_gib
     size = BYTES[evaluation.precision]

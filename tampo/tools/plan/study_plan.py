@@ -99,7 +99,7 @@ class StudyPlan:
 
 
 def rollouts(training: Training, gpus: int, assumed: Assumptions) -> Responses:
-    """Return the share of one step's rollouts that one of `gpus` GPUs samples."""
+    """Return the part of one step's rollouts that one of `gpus` GPUs samples."""
     return Responses(
         count=training.completions_per_step / gpus,
         prompt=min(assumed.prompt_tokens, training.max_prompt_tokens),

@@ -137,7 +137,7 @@ class Recorder(Bandit):
 
 
 class TestReward:
-    def test_mixed_groups_is_their_share(self):
+    def test_mixed_groups_is_their_fraction(self):
         policy = Recorder("mixed_groups")
         assert policy.candidates == ()
         for step, mixed in enumerate((0, 1, 2, 4)):
@@ -200,8 +200,8 @@ class TestEvery:
         for step in range(400):
             best = arms[1] if step < 200 else arms[2]
             drawn.append(policy.draw(step))
-            share = 8 if drawn[-1] == best else 2
-            policy.observe(np.zeros((20, 0)), np.zeros(20), feedback(step, share, groups=10))
+            mixed = 8 if drawn[-1] == best else 2
+            policy.observe(np.zeros((20, 0)), np.zeros(20), feedback(step, mixed, groups=10))
         assert drawn[100:200].count(arms[1]) > 45
         assert drawn[300:].count(arms[2]) > 45
         assert set(drawn[300:]) == set(arms)

@@ -110,7 +110,7 @@ def test_a_boundary_on_a_step_is_not_moved_by_rounding():
     "boundaries", [[], [0.5], [0.5, 0.5], [0.6, 0.4], [0.0, 0.5], [0.5, 1.0], [float("nan"), 0.5]]
 )
 def test_boundaries_must_be_rising_shares_one_for_each_later_stage(boundaries):
-    with pytest.raises(ValidationError, match="must be 2 rising shares"):
+    with pytest.raises(ValidationError, match="must be 2 rising fractions"):
         build_policy("staged", {"boundaries": boundaries}, context())
 
 

@@ -94,7 +94,7 @@ def simulated(rng, groups, gain=0.0):
 def test_without_a_change_five_in_a_hundred_are_found():
     rng, trials = generator(1, "simulation"), 800
     p_values = [rise(simulated(rng, 24), settings(199), rng).p_value for _ in range(trials)]
-    # Three standard errors of a share of 800.
+    # Three standard errors of a proportion of 800.
     assert np.mean(np.array(p_values) <= 0.05) == pytest.approx(0.05, abs=0.023)
     assert np.mean(p_values) == pytest.approx(0.5, abs=0.035)
 

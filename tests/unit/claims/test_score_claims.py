@@ -96,7 +96,7 @@ def test_one_run_a_method_decides_nothing_however_large_the_difference():
 def test_detail_names_every_comparison_its_tests_and_the_power():
     detail = beats_schedules_at_one(claims_study(), scored(AHEAD)).detail
     for baseline in ("two", "three", "four"):
-        assert f"five less {baseline}: +" in detail
+        assert f"five minus {baseline}: +" in detail
     assert "Holm" in detail
     assert "permutation of runs 0.00794 (at least 0.0079)" in detail
     assert "points with 80 % power" in detail

@@ -104,12 +104,12 @@ def test_probability_of_lower_by_hand():
     assert probability_of_lower(second, first) == pytest.approx(1 - 6.5 / 8)
 
 
-def optimal(*shares, method_shares=None):
-    """Runs in which `share` of 1000 good trajectories peak at 0.7, and half of the bad ones."""
+def optimal(*fractions, method_shares=None):
+    """Runs in which `fraction` of 1000 good trajectories peak at 0.7, and half of the bad ones."""
     rows = []
     for method in ("two", "three"):
-        for seed, share in enumerate((method_shares or {}).get(method, shares), start=1):
-            for sign, low in (("positive", round(1000 * share)), ("negative", 500)):
+        for seed, fraction in enumerate((method_shares or {}).get(method, fractions), start=1):
+            for sign, low in (("positive", round(1000 * fraction)), ("negative", 500)):
                 rows += [
                     {"method": method, "seed": seed, "sign": sign, "temperature": t, "count": n}
                     for t, n in ((0.7, low), (1.1, 1000 - low))
@@ -118,7 +118,7 @@ def optimal(*shares, method_shares=None):
 
 
 @pytest.mark.parametrize(
-    ("shares", "verdict"),
+    ("fractions", "verdict"),
     [
         ((0.90, 0.91, 0.89), "supported"),
         # Apart in the other direction is apart, too.
@@ -127,18 +127,18 @@ def optimal(*shares, method_shares=None):
         ((0.30, 0.50, 0.90), "undecided"),
     ],
 )
-def test_separation_of_likelihood_optimal_temperatures(shares, verdict):
-    assert optimal_temperatures_differ(STUDY, optimal(*shares)).verdict == verdict
+def test_separation_of_likelihood_optimal_temperatures(fractions, verdict):
+    assert optimal_temperatures_differ(STUDY, optimal(*fractions)).verdict == verdict
 
 
 def test_the_separation_reported_is_the_weakest():
-    shares = {"two": (0.9, 0.91, 0.89), "three": (0.7, 0.71, 0.69)}
-    judged = optimal_temperatures_differ(STUDY, optimal(method_shares=shares))
-    # A share of 0.7 against 0.5: 0.35 + (0.35 + 0.15) / 2 = 0.6.
+    fractions = {"two": (0.9, 0.91, 0.89), "three": (0.7, 0.71, 0.69)}
+    judged = optimal_temperatures_differ(STUDY, optimal(method_shares=fractions))
+    # A fraction of 0.7 against 0.5: 0.35 + (0.35 + 0.15) / 2 = 0.6.
     assert judged.estimate == pytest.approx(0.6)
     assert judged.verdict == "supported"
     assert "three: 0.600" in judged.detail
-    mixed = optimal(method_shares=shares | {"three": (0.5, 0.51, 0.49)})
+    mixed = optimal(method_shares=fractions | {"three": (0.5, 0.51, 0.49)})
     assert optimal_temperatures_differ(STUDY, mixed).verdict == "contradicted"
 
 

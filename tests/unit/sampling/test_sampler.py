@@ -48,7 +48,7 @@ def test_frequencies_follow_the_tempered_distribution():
     tokens = sampler(torch.zeros(20_000, 1, dtype=torch.long), logits).argmax(-1)
     expected = torch.softmax(logits[0] / temperature, -1).numpy()
     observed = np.bincount(tokens.numpy(), minlength=4) / 20_000
-    # Four standard errors of a binomial share.
+    # Four standard errors of a binomial proportion.
     assert np.all(np.abs(observed - expected) < 4 * np.sqrt(expected * (1 - expected) / 20_000))
 
 

@@ -126,8 +126,8 @@ def test_standard_errors_are_over_problems(finished, record):
     rows = read_jsonl(finished / "sums.jsonl")
     scores = record["lm_eval"]["results"]["sums"]
     for metric, outcome in (("pass@1", "correct"), ("truncated", "truncated")):
-        shares = [fmean(r["outcome"] == outcome for r in row["responses"]) for row in rows]
-        expected = stdev(shares) / len(shares) ** 0.5
+        fractions = [fmean(r["outcome"] == outcome for r in row["responses"]) for row in rows]
+        expected = stdev(fractions) / len(fractions) ** 0.5
         assert scores[f"{metric}_stderr,all"] == pytest.approx(expected)
     assert expected > 0
     assert record["benchmarks"]["sums"]["pass@1"]["stderr"] == scores["pass@1_stderr,all"]

@@ -45,7 +45,7 @@ def test_standard_error_and_freedom_of_one_seed_are_those_of_a_paired_t_test():
 def test_problem_share_by_hand():
     # Rows differ by a constant: no residual, all variance between problems is their own.
     assert problem_fraction(np.array([[0.0, 0.5], [0.25, 0.75]])) == pytest.approx(1)
-    # Problem means are 0.25 and 0.25: no variance to share.
+    # Problem means are 0.25 and 0.25: no variance to split.
     assert problem_fraction(np.array([[0.0, 0.5], [0.5, 0.0]])) == 1
     # Means 0.25 and 0.5, grand 0.375; MS_problem = 2 * 0.03125 = 0.0625. Run means 0.25, 0.5;
     # residuals are 0.125 in every cell but for sign: MS_residual = 4 * 0.015625 / 1 = 0.0625.

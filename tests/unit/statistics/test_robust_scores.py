@@ -83,10 +83,10 @@ def test_table_says_what_was_left_out_and_holds_its_estimates():
 
 def test_profiles_fall_and_hold_their_share():
     profiles = performance_profiles(problem_score_frame(SCORES), ["x"], "base", "pass@1", SETTINGS)
-    assert np.all(np.diff(profiles["share"]) <= 0)
-    assert np.all(profiles["low"] <= profiles["share"])
-    assert np.all(profiles["share"] <= profiles["high"])
-    at = profiles.set_index("threshold")["share"]
+    assert np.all(np.diff(profiles["fraction"]) <= 0)
+    assert np.all(profiles["low"] <= profiles["fraction"])
+    assert np.all(profiles["fraction"] <= profiles["high"])
+    at = profiles.set_index("threshold")["fraction"]
     assert (at[0.0], at[0.5], at[1.0]) == (1, 0.25, 0)
 
 

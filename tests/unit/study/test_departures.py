@@ -13,7 +13,7 @@ PAPER = ROOT / "workflow" / "studies" / "paper.yaml"
 
 @pytest.fixture
 def published(tmp_path):
-    """The micro study as a file, with tags in every place where a tag may stand."""
+    """The micro study as a file, with tags in every place where a tag may be."""
     text = stored_study(micro_study())
     for old, new in (
         ("  steps: 6\n", "  steps: 6 # [P]\n"),

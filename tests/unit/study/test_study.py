@@ -339,7 +339,7 @@ STAGES = ("model", "train", "evaluate", "aggregate", "report")
 
 
 def slices(study):
-    """Every slice of a study by what it stands for."""
+    """Every slice of a study by name."""
     stages = {stage: study.slice(stage) for stage in STAGES if stage != "train"}
     return stages | {method: study.slice("train", method) for method in study.trained_methods}
 

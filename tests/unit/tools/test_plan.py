@@ -142,20 +142,20 @@ def test_an_update_is_so_many_forward_passes(settings, passes):
 
 
 @given(
-    share=st.floats(0.05, 1),
+    fraction=st.floats(0.05, 1),
     more=st.floats(1, 2),
     gpus=st.integers(1, 16),
     gpu=st.sampled_from(sorted(GPUS)),
 )
-def test_longer_responses_cost_more_and_more_gpus_never_slow_a_step(share, more, gpus, gpu):
+def test_longer_responses_cost_more_and_more_gpus_never_slow_a_step(fraction, more, gpus, gpu):
     shape = SHAPES["deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B"]
     settings = training(precision="bf16", rollout_backend="vllm")
 
-    def step(share, gpus):
-        return sum(step_seconds(shape, settings, layout(gpu, gpus), Assumptions(share)))
+    def step(fraction, gpus):
+        return sum(step_seconds(shape, settings, layout(gpu, gpus), Assumptions(fraction)))
 
-    assert step(min(1, share * more), gpus) >= step(share, gpus)
-    assert step(share, gpus + 1) <= step(share, gpus)
+    assert step(min(1, fraction * more), gpus) >= step(fraction, gpus)
+    assert step(fraction, gpus + 1) <= step(fraction, gpus)
 
 
 # Memory -------------------------------------------------------------------------------------------
@@ -342,10 +342,10 @@ def test_seconds_are_planned_where_the_gpu_is_known():
 # The documents ------------------------------------------------------------------------------------
 
 
-def hours_of_a_run(gpus_that_sample, completions, share):
+def hours_of_a_run(gpus_that_sample, completions, fraction):
     """Hours of the paper's 200 steps on 8 V100s, all of them sampling and training or one apart."""
     study, gpu = load_study("workflow/studies/paper.yaml"), GPUS["V100-32"]
-    assumed, settings, shape = Assumptions(share), study.training, shape_of(study.model)
+    assumed, settings, shape = Assumptions(fraction), study.training, shape_of(study.model)
     if gpus_that_sample == 8:
         assert completions == settings.completions_per_step
         return (
