@@ -6,7 +6,7 @@ two can be raised that way:
 
     mixed_groups  fraction of groups with non-zero reward variance: 0 for a batch solved throughout as
                   for one failed throughout, and a falling T makes completions of a group alike.
-    signal        TAMPO's credit c of the drawn candidate (steps 5 and 6 of its paper), mapped by
+    credit        TAMPO's credit c of the drawn candidate (steps 5 and 6 of its paper), mapped by
                   r = (1 + c / m) / 2 with m the largest |c| of any candidate in any batch so far
                   and r = 1/2 while m = 0 [R]. Advantages have mean 0 in every group, so rewards
                   that all rise leave it as it is.
@@ -39,7 +39,7 @@ class BanditSettings(PolicySettings):
 
     candidates: list[Temperature] | None = Field(default=None, min_length=1)
     """Candidate temperatures; null is the study's candidates."""
-    reward: Literal["mixed_groups", "signal"] = "mixed_groups"
+    reward: Literal["mixed_groups", "credit"] = "mixed_groups"
     """Reward of a batch [R]."""
 
 
@@ -51,7 +51,7 @@ class Bandit(ClosedLoopPolicy, ABC):
 
     def __init__(self, arms: list[float], reward: str, seed: int) -> None:
         self.arms, self.reward, self.seed = list(arms), reward, seed
-        self.candidates = tuple(arms) if reward == "signal" else ()
+        self.candidates = tuple(arms) if reward == "credit" else ()
         self.largest_credit = 0.0
 
     @classmethod
@@ -85,7 +85,7 @@ class Bandit(ClosedLoopPolicy, ABC):
         if math.isnan(feedback.reward):
             return
         arm = self.choose(feedback.step)
-        if self.reward == "signal":
+        if self.reward == "credit":
             batch = checked_batch(log_likelihoods, advantages, self.candidates)
             reward = self._scaled_credit(arm, *batch)
         else:

@@ -125,7 +125,7 @@ def test_the_published_lead_is_less_than_one_standard_error(likeness, baseline, 
     assert min(swapped) > 0.1
 
 
-def test_the_same_table_with_two_hundred_samples_a_problem_would_be_another_matter():
+def test_with_two_hundred_samples_per_problem_the_same_table_would_be_significant():
     """The verdict follows from the numbers, not from their being published."""
     evidence = dealt(HALF_ALIKE)
     problems = evidence.problem_scores

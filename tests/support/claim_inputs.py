@@ -10,7 +10,7 @@ from tampo.study.study import Study
 
 TAMPO = {"alpha": 0.05, "top_p": 0.7}
 METHODS = [
-    # Names say nothing, on purpose: parts follow from policies and settings.
+    # Names say nothing, on purpose: roles follow from policies and settings.
     {"name": "one", "policy": "untrained"},
     {"name": "two", "policy": "fixed", "settings": {"temperature": 0.9}},
     {"name": "three", "policy": "fixed", "settings": {"temperature": 1.5}},

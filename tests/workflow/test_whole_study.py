@@ -113,7 +113,7 @@ def test_a_change_runs_again_what_depends_on_it_only(after, old, new, again):
     assert counts(planned(after, *CI)) == again
 
 
-def test_tables_are_rebuilt_from_the_samples_to_the_same_bytes(after):
+def test_tables_are_reproduced_from_the_samples_byte_for_byte(after):
     results = after / "results"
     names = ("table1.csv", "report.html", "ci/report/claims.csv", "ci/report/checksums.json")
     before = [(results / name).read_bytes() for name in names]

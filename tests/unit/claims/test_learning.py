@@ -44,7 +44,7 @@ def test_a_run_too_short_for_two_windows_has_none():
     assert windows(pd.DataFrame({"step": [0, 1], "reward": [1.0, 1.0]}), 30) is None
 
 
-def test_runs_weigh_alike_whatever_their_number_of_groups():
+def test_runs_are_weighted_equally_whatever_their_number_of_groups():
     found = rise([run([0, 1], [1, 1]), run([0] * 8, [1] * 8)], settings(), generator(0, "test"))
     assert (found.start[0], found.end[0], found.difference[0]) == (0.25, 1.0, 0.75)
     # Nothing varies in the ends, nor in the start of the second run.
@@ -107,7 +107,7 @@ def test_the_interval_covers_the_true_rise():
 
 
 def write_run(results, method, seed, rewards):
-    """Write trajectories of one rollout a group, `rewards` [steps, groups]."""
+    """Write trajectories of one rollout per group, `rewards` [steps, groups]."""
     folder = results / "train" / method / f"seed{seed}"
     folder.mkdir(parents=True)
     rows = [(s, g, float(r)) for s, line in enumerate(rewards) for g, r in enumerate(line)]

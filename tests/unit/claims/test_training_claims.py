@@ -104,11 +104,11 @@ def test_probability_of_lower_by_hand():
     assert probability_of_lower(second, first) == pytest.approx(1 - 6.5 / 8)
 
 
-def optimal(*fractions, method_shares=None):
-    """Runs in which `fraction` of 1000 good trajectories peak at 0.7, and half of the bad ones."""
+def optimal(*fractions, by_method=None):
+    """Runs in which a fraction of 1000 good trajectories peak at 0.7, and half of the bad ones."""
     rows = []
     for method in ("two", "three"):
-        for seed, fraction in enumerate((method_shares or {}).get(method, fractions), start=1):
+        for seed, fraction in enumerate((by_method or {}).get(method, fractions), start=1):
             for sign, low in (("positive", round(1000 * fraction)), ("negative", 500)):
                 rows += [
                     {"method": method, "seed": seed, "sign": sign, "temperature": t, "count": n}
@@ -121,7 +121,7 @@ def optimal(*fractions, method_shares=None):
     ("fractions", "verdict"),
     [
         ((0.90, 0.91, 0.89), "supported"),
-        # Apart in the other direction is apart, too.
+        # A difference in the other direction counts, too.
         ((0.10, 0.11, 0.09), "supported"),
         ((0.50, 0.51, 0.49), "contradicted"),
         ((0.30, 0.50, 0.90), "undecided"),
@@ -133,12 +133,12 @@ def test_separation_of_likelihood_optimal_temperatures(fractions, verdict):
 
 def test_the_separation_reported_is_the_weakest():
     fractions = {"two": (0.9, 0.91, 0.89), "three": (0.7, 0.71, 0.69)}
-    judged = optimal_temperatures_differ(STUDY, optimal(method_shares=fractions))
+    judged = optimal_temperatures_differ(STUDY, optimal(by_method=fractions))
     # A fraction of 0.7 against 0.5: 0.35 + (0.35 + 0.15) / 2 = 0.6.
     assert judged.estimate == pytest.approx(0.6)
     assert judged.verdict == "supported"
     assert "three: 0.600" in judged.detail
-    mixed = optimal(method_shares=fractions | {"three": (0.5, 0.51, 0.49)})
+    mixed = optimal(by_method=fractions | {"three": (0.5, 0.51, 0.49)})
     assert optimal_temperatures_differ(STUDY, mixed).verdict == "contradicted"
 
 

@@ -78,7 +78,7 @@ def test_it_says_what_was_learned_and_what_follows_for_tampo(page):
     assert "it cannot tell learning the temperature from only varying it." in page
 
 
-def test_two_studies_stand_one_after_the_other(folder, page):
+def test_two_studies_follow_each_other(folder, page):
     place = folder / "evidence" / STUDY.name
     both = results_page([place, place], folder / "results.md")
     assert both.count(f"## Study `{STUDY.name}`") == 2 and "What the studies" in both

@@ -90,7 +90,7 @@ def test_padding_on_either_side_changes_nothing(seed, left, right):
 
 @repeatable
 @given(seeds)
-def test_what_stands_at_masked_positions_counts_nowhere(seed):
+def test_masked_positions_count_nowhere(seed):
     logits, tokens, mask = rollouts(seed)
     before = trajectory_log_likelihoods(logits, tokens, mask, TEMPERATURES)
     logits[~mask] = math.inf

@@ -1,4 +1,4 @@
-r"""The supervised warm-up: what is learnt from, in which order, and that it is learnt."""
+r"""The SFT cold start: what it trains on, in which order, and that it learns."""
 
 import json
 
@@ -49,7 +49,7 @@ def test_the_target_is_the_solution_and_the_boxed_answer():
     assert target(problem) == "48/2=24\n48+24=72\n\\boxed{72}"
 
 
-def test_every_solution_is_shown_once_a_pass():
+def test_every_solution_is_shown_once_per_pass():
     records = [problem for problem in solved() if problem["solution"]]
     rows = _examples(SETTINGS, micro_study().prompt, records)
     shown = [row[0]["content"] for row in rows["prompt"]]
@@ -166,5 +166,5 @@ def test_solutions_of_gsm8k_are_its_calculations():
     assert (
         CATALOGUE["gsm8k-train"].hub.record(row | {"answer": "So #### 13"}, 0)["solution"] is None
     )
-    # What a model is tested on comes without.
+    # Benchmarks have no solutions.
     assert "solution" not in CATALOGUE["gsm8k-test"].hub.record(row, 0)

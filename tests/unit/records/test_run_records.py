@@ -57,7 +57,7 @@ SCORES = pd.DataFrame(
 )
 
 
-def test_costs_are_sums_over_seeds_and_shares_over_what_was_counted():
+def test_costs_are_sums_over_seeds_and_fractions_over_counts():
     table = cost_by_method(STUDY, SCORES).set_index("method")
     tampo = table.loc["tampo"]
     assert tampo["training_hours"] == 1.0 and tampo["training_cpu_hours"] == 1.0

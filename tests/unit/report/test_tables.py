@@ -1,4 +1,4 @@
-"""Tables: right numbers in the right cells, the same bytes every time."""
+"""Tables: right numbers in the right cells, reproducible byte for byte."""
 
 import pandas as pd
 import pytest

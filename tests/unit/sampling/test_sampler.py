@@ -92,7 +92,7 @@ def test_log_probs_are_those_of_the_model_at_the_temperature(model):
 
 
 def test_a_prompt_is_read_once_however_many_completions_it_has(model):
-    """The same completions as one row at a time, from one pass over each different prompt."""
+    """The same completions as one row at a time, from one pass over each distinct prompt."""
     prompts = [[3, 4, 5], [6], [3, 4, 5], [7, 8], [6], [3, 4, 5]]
     alone = [sample(model, [p], [seed]) for seed, p in enumerate(prompts)]
     read = []

@@ -1,4 +1,4 @@
-"""The report stage: every file of the contract, the right numbers in them, the same bytes again."""
+"""The report stage: every file of the contract, the right numbers in them, reproducible byte for byte."""
 
 import json
 import re
@@ -88,7 +88,7 @@ def test_a_study_that_is_no_reproduction_says_so(finished_study):
     assert "training.steps" in section(finished_study, "departures")
 
 
-def test_published_numbers_stand_beside_ours_and_not_in_our_csv(results, tmp_path):
+def test_published_numbers_are_shown_beside_ours_and_not_in_our_csv(results, tmp_path):
     published, studies = tmp_path / "published", tmp_path / "studies"
     (published / STUDY.name).mkdir(parents=True)
     numbers = "method,metric,average,sums,source\ntampo,pass@1,12.34,,P\n"
@@ -165,7 +165,7 @@ def test_failures_are_counted_by_method(finished_study):
     )
     numbers = re.findall(r">([\d,]+)<", row[1])
     # responses, correct, wrong, unparseable, timeout, truncated: in each of two benchmarks the first
-    # problem of seed 1 has one response without an answer and one cut off.
+    # problem of seed 1 has one response without an answer and one truncated.
     assert numbers == ["28", "0", "24", "2", "0", "2"]
 
 

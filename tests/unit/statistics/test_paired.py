@@ -42,7 +42,7 @@ def test_standard_error_and_freedom_of_one_seed_are_those_of_a_paired_t_test():
     assert found.freedom == pytest.approx(4)
 
 
-def test_problem_share_by_hand():
+def test_problem_fraction_by_hand():
     # Rows differ by a constant: no residual, all variance between problems is their own.
     assert problem_fraction(np.array([[0.0, 0.5], [0.25, 0.75]])) == pytest.approx(1)
     # Problem means are 0.25 and 0.25: no variance to split.
@@ -169,7 +169,7 @@ def test_counting_the_residual_twice_would_cover_too_much():
     assert covered / trials > 0.985
 
 
-def test_difference_table_has_a_row_a_pair_and_benchmark():
+def test_difference_table_has_one_row_per_pair_and_benchmark():
     scores = problem_score_frame(
         {
             ("x", "one"): [[1.0, 0.5], [1.0, 0.5]],

@@ -34,7 +34,7 @@ def test_no_correct_response_gives_a_positive_zero() -> None:
     assert math.copysign(1, pass_at_k(8, 0, 4)) == 1
 
 
-def test_is_the_share_of_subsets_that_hold_a_correct_response() -> None:
+def test_is_the_fraction_of_subsets_with_a_correct_response() -> None:
     n, c, k = 7, 3, 3
     subsets = list(combinations(range(n), k))
     fraction = sum(any(i < c for i in subset) for subset in subsets) / len(subsets)

@@ -12,7 +12,7 @@ SETTINGS = Statistics(resamples=400)
 
 
 def tables(fractions, problems=40, seeds=(1, 2, 3)):
-    """Score tables of one benchmark on which a method solves its first `fraction` of the problems."""
+    """Score tables of one benchmark on which a method solves the first fraction of the problems."""
     scores, problem_scores = [], []
     for method, fraction in fractions.items():
         for seed in seeds:
@@ -64,7 +64,7 @@ def test_a_row_with_nothing_to_compare_is_not_best(fractions):
     assert marked(fractions) == {}
 
 
-def test_metrics_are_ranked_apart():
+def test_metrics_are_ranked_separately():
     scores, problem_scores = tables({"a": 0.9, "b": 0.1})
     swapped = {"a": "b", "b": "a"}
     both = [

@@ -74,7 +74,7 @@ def test_settings_that_only_cost_are_left_out(published):
     assert rows(study, published) == {}
 
 
-def test_rulings_are_the_values_tagged_so(published):
+def test_our_choices_are_the_values_tagged_so(published):
     assert our_choices(published).to_dict("records") == [
         {"key": "training.group_size", "note": "nobody said how many"}
     ]

@@ -52,7 +52,7 @@ def change(content, path, value):
     return content
 
 
-# One a kind of mistake: where it is made, the value, and what the error must say.
+# One per kind of mistake: where it is made, the value, and what the error must say.
 BROKEN = {
     "unknown key": ("trainings", {}, ["trainings: unknown key; allowed: name, description, model"]),
     "unknown nested key": ("training.stepz", 3, ["training.stepz: unknown key", "steps", "got 3"]),
@@ -323,7 +323,7 @@ def test_the_studies_tell_editors_of_the_schema(path):
     assert first == f"# yaml-language-server: $schema=../schemas/{SCHEMA.name}"
 
 
-def test_the_schema_is_in_step_with_the_types(capsys):
+def test_the_schema_matches_the_types(capsys):
     assert main(["schema"]) == 0
     stale = f"run: python -m tampo schema > {SCHEMA.relative_to(ROOT)}"
     assert capsys.readouterr().out == SCHEMA.read_text(), stale

@@ -1,4 +1,4 @@
-"""The benchmark measures what it says; times themselves are never asserted."""
+"""The timings measure what they claim; times themselves are never asserted."""
 
 import pytest
 import torch
@@ -40,7 +40,7 @@ def test_both_trainers_do_the_same_work(micro, tmp_path):
     assert lengths[True] == lengths[False] == [[5, 5], [5, 5]]
 
 
-def test_a_whole_measurement_has_its_ratios_and_its_page(micro):
+def test_a_whole_timing_has_its_ratios_and_its_page(micro):
     messages = []
     steps = {"micro": step.step_ratio("micro", 2, messages.append)}
     heads = {"micro": head.head_times("micro", 2, messages.append)}
@@ -65,7 +65,7 @@ def test_a_whole_measurement_has_its_ratios_and_its_page(micro):
     assert page.count("| micro |") == 2 + len(speed["micro"]["ways"]) + 2
 
 
-def test_rollouts_are_compared_with_what_the_memory_allows(micro, monkeypatch):
+def test_rollouts_are_compared_with_the_bandwidth_roofline(micro, monkeypatch):
     monkeypatch.setattr(rollouts, "_bandwidth", lambda _: 1e6)
     found = rollouts.rollout_speed("micro", 1, lambda _: None)
     assert found["tokens"] == 20

@@ -78,7 +78,7 @@ def test_received_runs_lie_where_runs_made_here_would(finished, parts, results, 
         assert path.read_bytes() == there.read_bytes()
 
 
-def test_verification_knows_what_stayed_on_the_box(parts, results, tmp_path):
+def test_verification_knows_what_was_left_on_the_box(parts, results, tmp_path):
     receive(parts, STUDY, results)
     own = results / STUDY.name
     file = tmp_path / "study.yaml"

@@ -161,7 +161,7 @@ def test_longer_responses_cost_more_and_more_gpus_never_slow_a_step(fraction, mo
 # Memory -------------------------------------------------------------------------------------------
 
 
-def test_full_precision_training_keeps_sixteen_bytes_a_parameter():
+def test_full_precision_training_keeps_sixteen_bytes_per_parameter():
     need = cost_model.training_memory(SMALL, UNIT, training(), 1, "ddp")
     assert need.weights + need.gradients + need.optimiser == 16 * 196 / GIB
     assert need.reference == 0

@@ -203,7 +203,7 @@ def test_temperature_n_and_seed_reach_every_request(model, tmp_path, monkeypatch
 def test_weights_and_temperature_of_every_step_are_the_losss(
     model, tmp_path, monkeypatch, sampling_params
 ):
-    """The learning rate is large: weights of the step before would open a gap."""
+    """The learning rate is large: weights of the previous step would cause a mismatch."""
     stand_in(model, monkeypatch)
     trainer = trained(model, tmp_path)
     assert trainer.vllm_generation.llm.syncs == len(DRAWN)
