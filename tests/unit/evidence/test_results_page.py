@@ -75,7 +75,7 @@ def test_it_says_what_was_learned_and_what_follows_for_tampo(page):
     row = r"^\| cold +\| 4 +\| 0\.500 \[0\.500, 0\.500\] \| .* \| 0 of 2 +\| 1 +\| 1 +\|$"
     assert re.search(row, page, re.MULTILINE)
     assert "Pass@1 of `tampo`, averaged over benchmarks, is better than that of `cold` (+" in page
-    assert "it cannot tell learning the temperature from only varying it." in page
+    assert "it cannot separate learning the temperature from only varying it." in page
 
 
 def test_two_studies_follow_each_other(folder, page):
