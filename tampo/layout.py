@@ -63,7 +63,7 @@ CHECKPOINT = "checkpoint"
 STEPS_LOG, POLICY_LOG, TRAJECTORIES = "steps.jsonl", "policy.jsonl", "trajectories.parquet"
 TRAINING_LOGS = (STEPS_LOG, POLICY_LOG, TRAJECTORIES)
 RESUME, RESUME_IDENTITY = "resume", "identity.json"
-"""What an unfinished training run needs to go on, and whose it is."""
+"""What an unfinished training run needs to continue, and which run it is."""
 
 PARTIAL = ".partial"
 """Responses of an evaluation that has not ended."""
@@ -146,7 +146,7 @@ TRAINING_TABLES = {
 LOW, HIGH = "low", "high"
 NUM_SEEDS = "num_seeds"
 AVERAGE = "average"
-"""The unweighted mean over benchmarks, beside the benchmarks' own names."""
+"""The unweighted mean over benchmarks, listed with the benchmarks."""
 
 CLAIM_COLUMNS = [
     *("id", "claim", "verdict", "estimate", LOW, HIGH),

@@ -1,4 +1,4 @@
-"""Does training raise the reward? The start of a run beside its end, at one temperature.
+"""Does training raise the reward? The start of a run against its end, at one temperature.
 
 Only runs at a fixed temperature can say so: where the temperature moves, so does the reward of the same
 model. The first quarter of the steps is compared with the last. What was sampled in a step are prompts,

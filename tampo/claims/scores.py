@@ -150,8 +150,8 @@ def _judge(
 ) -> Finding:
     """Judge whether the first of every pair scores higher on average over benchmarks.
 
-    One run per method is never more than undecided: a claim about a method is one about its runs,
-    and how they vary is then unknown.
+    With one run per method the verdict is never more than undecided: a claim about a method is
+    about its runs, and how they vary is then unknown.
     """
     if k not in study.evaluation.pass_k:
         raise NotTested(f"the study does not report Pass@{k}")

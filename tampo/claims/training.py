@@ -34,7 +34,7 @@ TIME_MARGIN = 0.05
 UNIMODAL_FRACTION = 0.99
 """C7 is supported once the data exclude that one trajectory in a hundred has two peaks [R]."""
 SEPARATION_MARGIN = 0.05
-"""A probability of superiority nearer to one half than this separates nothing worth a claim [R]."""
+"""A probability of superiority closer to one half than this is too small to claim a separation [R]."""
 WINDOW = 0.25
 """Fraction of the steps after warm-up that counts as "after warm-up", and as "later" [R]."""
 

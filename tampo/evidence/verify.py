@@ -57,7 +57,7 @@ def verify(
         results: `results/{study}`, finished, or the evidence that was made of it.
         study: study file; by default the copy that the report stage stored.
         data_dir: folder of problem sets, where they are not to come from the hub.
-        references: what the study is read beside.
+        references: what the study is compared with.
         progress: called with a line of text as parts are done.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The text of other people's problems, which evidence names and does not hold.
+"""The text of published problems, which evidence names but does not contain.
 
 Published problem sets have licences of their own, so evidence has an id in the place of every problem
 text, in prompts and on the report's page. Whoever has the problem set gets the stored bytes back, and with

@@ -107,7 +107,7 @@ def add_tempered_lm_head(
 
 
 def logit_transform(config: Any) -> tuple[float, float | None]:
-    """Return (scale, softcap) that the model's own forward applies to its logits.
+    """Return the (scale, softcap) that the model's own forward applies to its logits.
 
     Families name the scale differently: a factor is `logit_scale` (Cohere; None in MPT means 1),
     `output_multiplier` or `lm_head_multiplier` (Falcon-H1); `logits_scaling` is a divisor in Granite

@@ -1,4 +1,4 @@
-"""What one pass over the logits accumulates, and the logits' transform. Shared by all tile kernels."""
+"""Statistics that one pass over the logits accumulates, and the logits' transform; for all tile kernels."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from tampo.kernels.statistics import LOG2_E, Gradient, Statistics, Transform
 
 BLOCK = 1024
 WARPS = 8
-"""Four logits a thread: the accumulators of a group of temperatures then fit into its registers."""
+"""Four logits per thread: the accumulators of a group of temperatures then fit into its registers."""
 
 GROUP = 16
 """Temperatures in one launch; more of them are done in several, each reading the tile again."""

@@ -69,7 +69,7 @@ class Origin(Part):
 
 
 class BenchmarkEntry(BaseModel):
-    """What came of one benchmark. Pass@k has keys of its own, one per k."""
+    """Outcome of one benchmark. Pass@k has one key per k."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -146,7 +146,7 @@ class TrainRun(_WithFiles):
 
     stage: Literal["train"]
     resumed_from: str | None
-    """Checkpoint that the last attempt went on from."""
+    """Checkpoint that the last attempt continued from."""
     processes: int
     problems_left_out: LeftOut
 

@@ -1,4 +1,4 @@
-"""Transcribed numbers of the paper: read, and put beside measured ones in columns of their own."""
+"""Transcribed numbers of the paper, shown beside measured ones in columns of their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Responses as they come, on disk, so that a killed evaluation goes on where it was."""
+"""Responses as they come, on disk, so that a killed evaluation continues where it stopped."""
 
 from __future__ import annotations
 

@@ -38,12 +38,12 @@ PAPER = "paper"
 
 
 AgainstPlan = Callable[[Study, list[RunRecord], pd.DataFrame], tuple[pd.DataFrame, str]]
-"""Handed in, because planning is a tool beside the stages (`tampo.tools.plan.measured`)."""
+"""Passed in, because planning is a tool outside the stages (`tampo.tools.plan.measured`)."""
 
 
 @dataclass(frozen=True)
 class References:
-    """What a study is read beside, inside the repository (relative to its root)."""
+    """What a study is compared with, inside the repository (relative to its root)."""
 
     published: Path = PUBLISHED
     """Transcribed tables, one folder per study."""
@@ -79,7 +79,7 @@ def report(
             and TAMPO; `report.html`; `study.yaml`; `checksums.json`. Files of an earlier report that
             are not written again are removed.
         references: published numbers and the published experiment.
-        against_plan: sets what training took beside what was planned: a table and a sentence.
+        against_plan: compares measured with planned training cost: a table and a sentence.
         draw: whether figures are drawn. Without, their data alone are written and the page has
             empty images: what drawing adds is nothing that could be recomputed.
 
@@ -190,7 +190,7 @@ def _table(
 
 
 def _robust(study: Study, inputs: ClaimInputs, out: Path) -> pd.DataFrame | None:
-    """Write scores that no single benchmark decides, of Pass@1 beside TAMPO; None without either."""
+    """Write scores that no single benchmark decides, of Pass@1 against TAMPO; None without either."""
     parts = roles(study)
     if not (parts.base and parts.tampo and 1 in study.evaluation.pass_k):
         return None

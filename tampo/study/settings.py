@@ -111,8 +111,8 @@ class Training(Closed):
     adaptive_entropy: AdaptiveEntropy | None = None
     """Entropy bonus with an adaptive coefficient; null for none [P]."""
     loss: Literal["grpo", "bnpo", "dr_grpo", "dapo"] = "bnpo"
-    """TRL's name of the loss normalisation; the recipe's time averaged over the tokens of a
-    micro-batch, which TRL now calls bnpo [O]."""
+    """TRL's name of the loss normalisation; the recipe's version averaged over the tokens of
+    a micro-batch, which TRL now calls bnpo [O]."""
     scale_rewards: Literal["group", "batch", "none"] = "group"
     """Standard deviation that advantages are divided by [P]."""
     iterations: Count = 1

@@ -186,7 +186,7 @@ class Study(Closed):
     def policy_context(
         self, name: str, seed: int, vocabulary: int, recorded: tuple[float, ...] = ()
     ) -> PolicyContext:
-        """Return what the policy of method `name` is told in the run with base seed `seed`.
+        """Return what the temperature policy of method `name` is given in the run with base seed `seed`.
 
         Args:
             vocabulary: tokens that the model can emit.

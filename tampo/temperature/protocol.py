@@ -20,7 +20,7 @@ What an author may rely on, and must keep:
   positive. Steps rise and may skip: a rollout batch can serve several optimiser steps.
 - `observe` is called once per rollout batch, after its `draw`, with the trajectories of all processes.
   A batch may be degenerate: rewards all equal or NaN, entropy zero.
-- A run that is stopped and resumed from `state_dict` (through JSON) goes on as if it had not been.
+- A run that is stopped and resumed from `state_dict` (through JSON) continues as if it had not been stopped.
 
 `python -m tampo policies path/to/file.py:Class` holds a policy to this (`tampo.temperature.contract`).
 """

@@ -63,7 +63,7 @@ def grpo_config(training: Training, output_dir: Path, seed: int) -> GRPOConfig:
         weight_decay=training.weight_decay,
         max_grad_norm=training.max_grad_norm,
         beta=training.kl_coefficient,
-        # The KL term of the recipe's time had no importance weight.
+        # In the recipe's TRL version the KL term had no importance weight.
         use_bias_correction_kl=False,
         epsilon=training.clip_epsilon,
         use_adaptive_entropy=entropy is not None,

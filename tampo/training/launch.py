@@ -46,7 +46,7 @@ def launch_command(
 
 
 def launch_environment(resources: TrainResources) -> dict[str, str]:
-    """Return the variables that the launcher needs beside those of this process."""
+    """Return the variables that the launcher needs besides those of this process."""
     # Stop signals are for the processes that train: the launcher would kill them 30 s after its own.
     variables = {"TORCHELASTIC_SIGNALS_TO_HANDLE": "SIGINT"}
     return variables if resources.gpus else variables | {"ACCELERATE_USE_CPU": "true"}

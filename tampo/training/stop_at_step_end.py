@@ -1,6 +1,6 @@
 """Preemption: a stop signal ends training after the step in progress, with a checkpoint.
 
-A run that stops by itself loses no step; the next attempt goes on from the checkpoint to the same
+A run stopped this way loses no step; the next attempt continues from the checkpoint to the same
 files.
 """
 

@@ -13,7 +13,7 @@ from types import FrameType
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 EXIT_CODE = 75
-"""What sysexits.h calls a temporary failure: the same command, started again, goes on."""
+"""What sysexits.h calls a temporary failure: the same command, started again, continues."""
 
 
 class Stopped(RuntimeError):

@@ -200,7 +200,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         by_function = super()._calculate_rewards(*args, **kwargs)
         self._seconds[REWARD] += time.perf_counter() - started
         self._rewards = (by_function * self.reward_weights.to(by_function.device)).nansum(dim=1)
-        # What no reward function could score has no reward; it is not worth zero.
+        # A completion that no reward function could score has no reward; that is not zero.
         self._rewards[by_function.isnan().all(dim=1)] = torch.nan
         return by_function
 

@@ -29,7 +29,7 @@ class FigureKind:
 
     title: str
     caption: str
-    """What is seen and how to read it, in full sentences."""
+    """What the figure shows and how to read it, in full sentences."""
     data: Callable[[Study, ClaimInputs], pd.DataFrame]
     """Returns the frame behind the figure; raises NotDrawn where the study lacks the inputs."""
     draw: Callable[[pd.DataFrame], Figure]

@@ -46,7 +46,7 @@ class Contents:
     scores: pd.DataFrame
     """`scores.csv`."""
     planned: pd.DataFrame
-    """What training took beside what was planned."""
+    """Measured against planned training cost."""
     plan_note: str
     """A sentence on it."""
     claims: pd.DataFrame

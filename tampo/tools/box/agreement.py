@@ -1,4 +1,4 @@
-"""Whether a finished run is one of this checkout's study: its run.json beside the study's settings."""
+"""Whether a finished run is one of this checkout's study: its run.json against the study's settings."""
 
 from __future__ import annotations
 

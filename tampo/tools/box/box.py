@@ -4,7 +4,7 @@
 Python 3.11 or newer and nothing else:
 
     python box.py unpack --parts DIR --into BOX     as often as parts arrive; names those that are missing
-    python box.py run --into BOX [--minutes M]      train and evaluate; called again, it goes on
+    python box.py run --into BOX [--minutes M]      train and evaluate; called again, it continues
     python box.py collect --into BOX --out DIR      what the finished runs left, without weights
 
 Exit codes: 2 a mistake in what was asked, 3 parts missing or damaged, 75 stopped in time and to be called
@@ -41,7 +41,7 @@ AGAIN = 10
 
 
 class Stopped(BoxError):
-    """The time was up before every run had finished; the same command goes on."""
+    """The time was up before every run had finished; the same command continues."""
 
     code = 75
 
@@ -142,7 +142,7 @@ def run_study(
     open_runs = [name_of(run) for run in runs if not is_finished(results, run)]
     say(f"{len(runs) - len(open_runs)} of {len(runs)} runs have finished")
     if stopped and open_runs:
-        text = f"stopped ahead of the end; unfinished: {', '.join(open_runs)}; the same command goes on"
+        text = f"stopped ahead of the end; unfinished: {', '.join(open_runs)}; the same command continues"
         raise Stopped(text)
     return 1 if open_runs or (code and not stopped) else 0
 

@@ -103,7 +103,7 @@ def runs_of(study: Study) -> list[dict[str, Any]]:
 
 
 def _source(study: Study, file: Path) -> tuple[Members, dict[str, Any]]:
-    """Return the tracked files and what the study names beside them, and their commit."""
+    """Return the tracked files and what the study names besides them, and their commit."""
     say("reading the source tree")
     revision = source_revision()
     listed = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True)

@@ -31,7 +31,7 @@ a run, 2 the gradients as well."""
 
 @dataclass(frozen=True)
 class Assumptions:
-    """What the study does not say. None of it was fitted to a published duration."""
+    """Assumptions that the study does not state; none was fitted to a published duration."""
 
     completion_fraction: float = 0.5
     """Mean over largest length of a rollout [R]: the main unknown, known after some steps."""
@@ -101,7 +101,7 @@ def generation_seconds(
     simultaneous: int,
     assumed: Assumptions,
 ) -> float:
-    """Return the seconds in which one GPU samples a batch.
+    """Return the seconds one GPU takes to sample a batch.
 
     Every decoding step reads the weights and the caches of the responses still growing; it takes the
     longer of that and of its operations. Prompts are processed once for each response.

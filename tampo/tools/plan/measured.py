@@ -1,4 +1,4 @@
-"""What training took, beside what the plan said: for the report, and to plan the next study better."""
+"""Measured against planned training cost: for the report, and to plan the next study better."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def measured_against_planned(
     `*_tokens` count the rollouts of all the method's recorded steps, `*_seconds` are means of one
     step, `*_ratio` is measured over planned. `completion_fraction` is the measured mean length of a
     rollout over the longest allowed, which the next plan can be given. `update_seconds` is what a step
-    took beside sampling and rewards, and `tflops` the operations that the cost model counts for it, in
+    took besides sampling and rewards, and `tflops` the operations that the cost model counts for it, in
     10^12 a second and process: over the peak of the chip it is the utilisation.
 
     Args:
@@ -65,7 +65,7 @@ def measured_against_planned(
 def against_plan(
     study: Study, records: list[RunRecord], steps: pd.DataFrame
 ) -> tuple[pd.DataFrame, str]:
-    """Return what training took beside what was planned, without empty columns, and a sentence on it.
+    """Return measured against planned training cost, without empty columns, and a sentence on it.
 
     Seconds are planned for GPUs only, and only for a base model of known shape.
     """
@@ -77,14 +77,14 @@ def against_plan(
     try:
         table = measured_against_planned(study, steps, gpu)
     except StudyError as error:
-        return pd.DataFrame(), f"Nothing is set beside a plan: {error}."
+        return pd.DataFrame(), f"No plan to compare with: {error}."
     where = (
         f"Seconds are planned for {gpu.name}."
         if gpu
         else "Seconds are planned for known GPUs only."
     )
     return table.dropna(axis=1, how="all"), (
-        f"What training took, beside what `plan` assumes before anything is measured. {where}"
+        f"Measured training cost against what `plan` assumes before any measurement. {where}"
     )
 
 

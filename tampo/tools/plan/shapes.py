@@ -24,7 +24,7 @@ class ModelShape:
     qkv_bias: bool
     """Whether query, key and value have biases (Qwen2 does, Llama does not)."""
     stored_bytes: int = 2
-    """Bytes a parameter of the base model's files."""
+    """Bytes per parameter in the base model's files."""
 
     @property
     def head_dim(self) -> int:

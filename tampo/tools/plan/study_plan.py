@@ -31,7 +31,7 @@ from tampo.tools.plan.hardware import Gpu
 from tampo.tools.plan.shapes import ModelShape, shape_of
 
 TRAJECTORY_COLUMNS = 12
-"""Numbers a trajectory beside its likelihoods under the candidates, of 8 bytes each."""
+"""Numbers per trajectory besides its likelihoods under the candidates, of 8 bytes each."""
 BYTES_A_TOKEN = 4.5
 """Bytes of a stored response for each of its tokens [R]: four characters of English and escapes."""
 CHECKPOINTS_KEPT = 2
@@ -88,7 +88,7 @@ class StudyPlan:
     step_seconds: tuple[float, float]
     """Seconds of one optimiser step of the study's own training settings: sampling, update."""
     peak_disk_gib: float
-    """What one running training job needs beside its results."""
+    """What a running training job needs besides its results."""
     notes: list[str] = field(default_factory=list)
     """What cannot work as planned, and what the plan leaves out."""
 
@@ -274,7 +274,7 @@ def _notes(
         if minutes > asked.minutes:
             notes.append(
                 f"resources.{stage}.minutes: {asked.minutes} for the first attempt, planned "
-                f"{minutes:.0f}; the job stops and goes on"
+                f"{minutes:.0f}; the job stops and continues"
             )
     notes.append("not modelled: model, aggregate and report, start of jobs, grading, communication")
     return notes
