@@ -145,7 +145,7 @@ def optimal_temperatures_differ(study: Study, inputs: ClaimInputs) -> Finding:
 
 
 def _separations(table: pd.DataFrame) -> tuple[list[float], tuple[float, float]]:
-    """Return one separation a run that has both signs, and the mean temperature of each sign."""
+    """Return one separation per run that has both signs, and the mean temperature of each sign."""
     chances = []
     for _, run in table.groupby(SEED):
         good, bad = (run[(run[SIGN] == sign) & (run[COUNT] > 0)] for sign in (POSITIVE, NEGATIVE))

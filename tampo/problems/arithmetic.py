@@ -2,7 +2,7 @@
 the tiny study.
 
 A family is one benchmark. Its problems come at several lengths, and a problem of any length can be
-solved by one small operation a term, carried along from left to right:
+solved by one small operation per term, carried along from left to right:
 
 | family        | problem    | worked solution before the boxed answer | level               |
 | ------------- | ---------- | --------------------------------------- | ------------------- |

@@ -138,7 +138,7 @@ def step_rows(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def policy_rows(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one row a (step, candidate) of the lines of policy.jsonl that have a distribution."""
+    """Return one row per (step, candidate) of the lines of policy.jsonl that have a distribution."""
     return [
         {
             STEP: record[STEP],

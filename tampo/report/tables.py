@@ -1,4 +1,4 @@
-"""Tables: one row a (method, metric), a score and its interval for the average and each benchmark.
+"""Tables: one row per (method, metric), a score and its interval for the average and each benchmark.
 
 Scores are percent with two decimals. Columns: method, metric, then `average, average_low,
 average_high` and the same three for every benchmark, then num_seeds.

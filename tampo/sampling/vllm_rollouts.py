@@ -38,13 +38,13 @@ class SeededRequests:
             options: passed on.
 
         Raises:
-            ValueError: there is not one seed and one completion a prompt: vLLM would answer with
+            ValueError: there is not one seed and one completion per prompt: vLLM would answer with
                 completions that repeat each other or that nothing names.
         """
         if len(prompts) != len(self.seeds) or sampling_params.n != 1:
             raise ValueError(
                 f"{len(prompts)} prompts with n = {sampling_params.n} completions each, "
-                f"{len(self.seeds)} seeds; one seed a prompt and n = 1 are needed"
+                f"{len(self.seeds)} seeds; one seed per prompt and n = 1 are needed"
             )
         seeded = []
         for seed in self.seeds:

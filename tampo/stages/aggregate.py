@@ -123,7 +123,7 @@ def parse_samples(rows: list[dict[str, Any]], benchmark: Benchmark) -> list[Prob
 
 
 def problem_rows(problems: list[ProblemSamples], pass_k: list[int]) -> list[dict[str, Any]]:
-    """Return Pass@k of each problem, one row a (problem, k)."""
+    """Return Pass@k of each problem, one row per (problem, k)."""
     return [
         {
             PROBLEM: p.problem,

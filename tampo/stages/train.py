@@ -1,4 +1,4 @@
-"""Stage `train`: one method, one seed, from the base model to a checkpoint and its evidence."""
+"""Stage `train`: one method, one seed, from the base model to a checkpoint and its logs."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def gain(scores: np.ndarray, base: np.ndarray) -> np.ndarray:
 
 
 def interquartile_mean(cells: np.ndarray, axis: int | None = None) -> np.ndarray:
-    """Return the mean of the middle half: a quarter of the cells, rounded down, dropped an end."""
+    """Return the mean of the middle half: a quarter of the cells, rounded down, dropped at each end."""
     return trim_mean(cells, 0.25, axis=axis)
 
 

@@ -78,9 +78,9 @@ def study():
     return full.model_copy(update={"methods": methods, "seeds": [1]})
 
 
-def differences(evidence: ClaimInputs, baseline: str):
+def differences(inputs: ClaimInputs, baseline: str):
     rows = [("tampo", "pass@1"), (baseline, "pass@1")]
-    arrays = score_arrays(evidence.problem_scores, rows, BENCHMARKS)
+    arrays = score_arrays(inputs.problem_scores, rows, BENCHMARKS)
     return [arrays[row] for row in rows]
 
 
@@ -127,14 +127,14 @@ def test_the_published_lead_is_less_than_one_standard_error(likeness, baseline, 
 
 def test_with_two_hundred_samples_per_problem_the_same_table_would_be_significant():
     """The verdict follows from the numbers, not from their being published."""
-    evidence = dealt(HALF_ALIKE)
-    problems = evidence.problem_scores
+    inputs = dealt(HALF_ALIKE)
+    problems = inputs.problem_scores
     rates = problems.groupby(["method", "benchmark"])["value"].transform("mean")
     rng = generator(0, "many samples")
     runs = [
         problems.assign(seed=seed, value=rng.binomial(200, rates) / 200) for seed in (1, 2, 3, 4, 5)
     ]
-    many = ClaimInputs(evidence.scores, pd.concat(runs))
+    many = ClaimInputs(inputs.scores, pd.concat(runs))
     judged = beats_schedules_at_one(study().model_copy(update={"seeds": [1, 2, 3, 4, 5]}), many)
     assert judged.verdict == "supported"
 

@@ -176,7 +176,7 @@ def _by_method(data: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def _bars(axes: Axes, data: pd.DataFrame) -> None:
-    """Draw two bars a candidate, with the range over seeds."""
+    """Draw two bars per candidate, with the range over seeds."""
     temperatures = np.sort(data[TEMPERATURE].unique())
     width = 0.4 * (np.diff(temperatures).min() if len(temperatures) > 1 else 0.1)
     for offset, (sign, (colour, _, _)) in zip((-0.5, 0.5), STYLES.items(), strict=True):

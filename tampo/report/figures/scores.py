@@ -39,7 +39,7 @@ from tampo.study.study import Study
 
 ENDS = ("", "_low", "_high")
 LINE_HEIGHT = 0.17
-"""Inches a method takes where methods are listed below each other."""
+"""Inches per method where methods are listed below each other."""
 COSTS = {TOKENS: ROLLOUT_TOKENS, SECONDS: SECONDS}
 """Columns of the data by the metric of scores.csv that they come from."""
 
@@ -153,7 +153,7 @@ def _unit(cost: str, largest: float) -> tuple[float, str]:
 def _cost_panel(
     axes: Axes, data: pd.DataFrame, cost: str, unit: float, marks: list[tuple[str, str]]
 ) -> None:
-    """Draw a cross a method: its score with the interval, its cost with the range over seeds."""
+    """Draw one cross per method: its score with the interval, its cost with the range over seeds."""
     axes.grid(False)
     for row, (colour, marker) in zip(data.to_dict("records"), marks, strict=True):
         score, spent, low, high = row["score"], *(row[f"{cost}{end}"] / unit for end in ENDS)

@@ -1,6 +1,6 @@
 """Figures of quantities over training: one panel per method, all on the same axes.
 
-Their data has one row a (method, seed, step); lines are means over seeds and bands reach from the
+Their data has one row per (method, seed, step); lines are means over seeds and bands reach from the
 lowest to the highest seed.
 """
 

@@ -193,7 +193,7 @@ def _activations(shape: ModelShape, training: Training, residual: int) -> float:
     )
     head = 2 * 4 * shape.hidden
     if training.gradient_checkpointing:
-        # One residual a layer, and one layer at a time with its gradients.
+        # One residual per layer, and one layer at a time with its gradients.
         return tokens * (shape.layers * shape.hidden * residual + 2 * layer + head)
     return tokens * (shape.layers * layer + layer + head)
 

@@ -40,7 +40,7 @@ def measured_against_planned(
     step, `*_ratio` is measured over planned. `completion_fraction` is the measured mean length of a
     rollout over the longest allowed, which the next plan can be given. `update_seconds` is what a step
     took besides sampling and rewards, and `tflops` the operations that the cost model counts for it, in
-    10^12 a second and process: over the peak of the chip it is the utilisation.
+    10^12 per second and process: over the peak of the chip it is the utilisation.
 
     Args:
         study: its shape, resources and settings are planned for.

@@ -63,7 +63,7 @@ def _stages(planned: StudyPlan) -> pd.DataFrame:
             {
                 "stage": stage,
                 "jobs": f"{row.jobs:.0f}",
-                "hours a job": "" if pd.isna(low) else each,
+                "hours per job": "" if pd.isna(low) else each,
                 "GPU-hours": _number(row.gpu_hours),
                 "million tokens": _number(row.tokens / 1e6),
                 "disk, GiB": _number(row.disk_gib),

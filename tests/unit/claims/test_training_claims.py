@@ -23,7 +23,7 @@ def inputs(**tables):
 
 
 def timed(tampo, fixed=(10.0, 12.0, 11.0)):
-    """Two steps a run; the two fixed temperatures take the same time."""
+    """Two steps per run; the two fixed temperatures take the same time."""
     rows = []
     for method, seconds in (("five", tampo), ("two", fixed), ("three", fixed)):
         for seed, total in enumerate(seconds, start=1):

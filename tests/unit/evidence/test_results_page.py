@@ -97,16 +97,16 @@ def test_evidence_that_was_changed_is_refused(evidence, tmp_path, capsys):
     assert f"{folder / 'report' / 'claims.csv'}: checksum" in capsys.readouterr().err
 
 
-def said(study, evidence):
-    found = {k: comparisons(study, evidence.problem_scores, k) for k in (1, 8)}
+def said(study, inputs):
+    found = {k: comparisons(study, inputs.problem_scores, k) for k in (1, 8)}
     return found, paragraph(study, found)
 
 
 def test_comparisons_are_those_of_the_verdicts():
-    study, evidence = claims_study(), scored(dict.fromkeys(ALL, 0.0) | {"five": 0.02})
-    found, _ = said(study, evidence)
+    study, inputs = claims_study(), scored(dict.fromkeys(ALL, 0.0) | {"five": 0.02})
+    found, _ = said(study, inputs)
     assert [c.baseline for c in found[1]] == BASELINES
-    claims = claims_table(study, evidence).set_index("id")
+    claims = claims_table(study, inputs).set_index("id")
     for claim, baselines in (
         ("C1", BASELINES[:3]),
         ("X1", ["any"]),

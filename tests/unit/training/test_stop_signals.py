@@ -43,7 +43,9 @@ def test_a_stop_signal_saves_the_step_it_came_in(
     """Checkpoints come after steps 2 and 4; the stop signal comes in the third step."""
     before = signal.getsignal(number)
     stop_signal_in_step(number, 2)
-    with pytest.raises(Stopped, match=rf"^stopped by {number.name} after step 3 of 6; .* continues"):
+    with pytest.raises(
+        Stopped, match=rf"^stopped by {number.name} after step 3 of 6; .* continues"
+    ):
         train(micro_study(), "tampo", 1, model, tmp_path)
     assert signal.getsignal(number) == before
     assert (tmp_path / "resume" / "checkpoints" / "checkpoint-3" / "complete.json").is_file()
