@@ -27,7 +27,7 @@ WIDE_MODEL = {
     "source": "pretrain",
     "settings": {**MICRO_MODEL["settings"], "hidden_size": 64, "steps": 100},
 }
-"""Its attention heads are of 32 numbers, the smallest that vLLM supports without a GPU, and it ends its answers."""
+"""Attention heads of 32 numbers, the smallest that vLLM supports without a GPU; it ends its answers."""
 
 
 def micro_study(**changes: Any) -> Study:
