@@ -132,7 +132,7 @@ def _verdict(tampo: str, k: int, compared: Sequence[Comparison]) -> str:
     for word in WORDS:
         named = [f"`{c.baseline}` ({c.numbers} points)" for c in compared if c.word == word]
         if named:
-            reason = " (interval includes 0)" if word == NEITHER else ""
+            reason = ", where the interval includes 0" if word == NEITHER else ""
             clauses.append(f"{word} that of {_listed(named)}{reason}")
     return f"Pass@{k} of `{tampo}`, averaged over benchmarks, {'; '.join(clauses)}."
 

@@ -151,7 +151,7 @@ def test_baselines_are_compared_one_by_one():
     first = text.partition(". ")[0]
     better, worse, neither = re.fullmatch(
         r".* is better than that of (.*); is worse than that of (.*); "
-        r"is not significantly different from that of (.*) \(interval includes 0\)",
+        r"is not significantly different from that of (.*), where the interval includes 0",
         first,
     ).groups()
     names = [re.findall(r"`(\w+)`", part) for part in (better, worse, neither)]

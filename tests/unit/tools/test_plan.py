@@ -364,14 +364,15 @@ def hours_of_a_run(gpus_that_sample, completions, fraction):
 
 PUBLISHED_HOURS = 9 + 54 / 60
 ROWS = re.findall(
-    r"^\| (\d) GPUs? samples?(?: and train|, 7 train), (\d+), ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$",
+    r"^\| (\d) GPUs? samples?(?: and train|, 7 train), (\d+), ([\d.]+)(?: \([^|]*\))? \| "
+    r"([\d.]+) \| ([\d.]+) \|$",
     (ROOT / "docs" / "cost-model.md").read_text(),
     re.MULTILINE,
 )
 
 
 def test_the_comparison_with_the_published_duration_is_stated():
-    assert len(ROWS) == 4
+    assert len(ROWS) == 2
 
 
 @pytest.mark.parametrize("row", ROWS, ids="-".join)
@@ -387,6 +388,6 @@ def test_the_stated_assumptions_are_the_defaults():
         ("mean over largest length of a response", assumed.completion_fraction),
         ("tokens of a prompt", assumed.prompt_tokens),
         ("achieved over peak rate of matrix products", assumed.utilisation),
-        ("achieved over peak bandwidth while decoding", assumed.bandwidth_fraction),
+        ("achieved over peak bandwidth in decoding", assumed.bandwidth_fraction),
     ):
         assert f"| {line} | {value} |" in page
