@@ -1,4 +1,4 @@
-"""Which method of a study plays which part in a claim, read from policies and settings."""
+"""Which method of a study has which role in a claim, read from policies and settings."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ PAPER = MetaPolicySettings()
 
 @dataclass(frozen=True)
 class Roles:
-    """Names of methods by the part they play; methods with training settings of their own play none.
+    """Names of methods by role; methods with training settings of their own have none.
 
-    A part that several methods could play is played by the first of the study, but for those that
-    are lists.
+    Where several methods fit a role, the study's first has it, except for roles that are
+    lists.
     """
 
     base: str | None = None
     """The base model itself."""
     tampo: str | None = None
-    """TAMPO with the paper's settings; its warm-up is a ruling of this project and left open."""
+    """TAMPO with the paper's settings; its warm-up is our choice and left open."""
     fixed: list[str] = field(default_factory=list)
     """Fixed temperatures."""
     linear: list[str] = field(default_factory=list)
@@ -41,7 +41,7 @@ class Roles:
     """The paper's TAMPO, but for advantages that are shuffled."""
 
     def required(self, *parts: str) -> None:
-        """Raise NotTested unless each of `parts` is played; the message names all that are not."""
+        """Raise NotTested unless each of `parts` is filled; the message names all that are not."""
         absent = [_DESCRIPTIONS[part] for part in parts if not getattr(self, part)]
         if absent:
             raise NotTested(f"the study has no {', no '.join(absent)}")
@@ -59,7 +59,7 @@ _DESCRIPTIONS = {
 
 
 def roles(study: Study) -> Roles:
-    """Return who plays which part in a study."""
+    """Return which method has which role in a study."""
     untrained = [m.name for m in study.methods if m.policy == UNTRAINED]
     plain = [
         m

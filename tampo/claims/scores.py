@@ -65,8 +65,8 @@ def best_alpha(study: Study, inputs: ClaimInputs) -> Finding:
     else equal; the rule is that of C1."""
     parts = roles(study)
     parts.required("tampo")
-    rivals = _published(parts.alphas, PUBLISHED_ALPHAS, "α")
-    return _judge(study, inputs, [(parts.tampo, rival) for rival in rivals], 1)
+    baselines = _published(parts.alphas, PUBLISHED_ALPHAS, "α")
+    return _judge(study, inputs, [(parts.tampo, baseline) for baseline in baselines], 1)
 
 
 @claim(
@@ -81,7 +81,7 @@ def best_top_p(study: Study, inputs: ClaimInputs) -> Finding:
     parts = roles(study)
     parts.required("tampo")
     greedy, *others = _published(parts.top_ps, PUBLISHED_TOP_PS, "top-p")
-    pairs = [(parts.tampo, rival) for rival in (greedy, *others)]
+    pairs = [(parts.tampo, baseline) for baseline in (greedy, *others)]
     return _judge(study, inputs, [*pairs, *((other, greedy) for other in others)], 1)
 
 
@@ -93,7 +93,7 @@ def beats_grpo_on_ecqa(study: Study, inputs: ClaimInputs) -> Finding:
         raise NotTested(f"the study has no benchmark {ECQA}")
     parts = roles(study)
     parts.required("tampo", "fixed", "base")
-    pairs = [(parts.tampo, rival) for rival in (*parts.fixed, parts.base)]
+    pairs = [(parts.tampo, baseline) for baseline in (*parts.fixed, parts.base)]
     return _judge(study, inputs, pairs, 1, [ECQA])
 
 
@@ -113,8 +113,8 @@ def beats_replay(study: Study, inputs: ClaimInputs) -> Finding:
 
 @claim("X3", "TAMPO beats itself with advantages shuffled within groups", unit="points")
 def beats_shuffled(study: Study, inputs: ClaimInputs) -> Finding:
-    """Paired difference in mean Pass@1 of TAMPO and the same machinery without a signal; the rule is
-    that of C1."""
+    """Paired difference in mean Pass@1 of TAMPO and the same machinery without temperature credit; the
+    rule is that of C1."""
     return _beats_control(study, inputs, "shuffled")
 
 
@@ -130,8 +130,8 @@ def _beats_control(study: Study, inputs: ClaimInputs, part: str) -> Finding:
     return _judge(study, inputs, _against(parts, [getattr(parts, part)]), 1)
 
 
-def _against(parts: Roles, rivals: Sequence[str]) -> list[Pair]:
-    return [(parts.tampo, rival) for rival in rivals]
+def _against(parts: Roles, baselines: Sequence[str]) -> list[Pair]:
+    return [(parts.tampo, baseline) for baseline in baselines]
 
 
 def _published(found: dict[float, str], values: Sequence[float], name: str) -> list[str]:
@@ -150,8 +150,8 @@ def _judge(
 ) -> Finding:
     """Judge whether the first of every pair scores higher on average over benchmarks.
 
-    One run a method is never more than undecided: a claim about a method is one about its runs,
-    and how they vary is then unknown.
+    With one run per method the verdict is never more than undecided: a claim about a method is
+    about its runs, and how they vary is then unknown.
     """
     if k not in study.evaluation.pass_k:
         raise NotTested(f"the study does not report Pass@{k}")
@@ -165,12 +165,10 @@ def _judge(
     notes = [_describe(c, p) for c, p in zip(found, adjusted, strict=True)]
     if differences[0].runs < 2:
         verdict = "undecided"
-        notes.append(
-            "one run a method: how runs vary is unknown, intervals speak of problems alone"
-        )
+        notes.append("one run per method: how runs vary is unknown, intervals cover problems only")
     detectable = study_detectable(differences, settings.confidence)
     notes.append(
-        f"a single comparison finds a true difference of {100 * detectable:.1f} points with "
+        f"a single comparison detects a true difference of {100 * detectable:.1f} points with "
         f"{100 * POWER:.0f} % power"
     )
     least = min(differences, key=lambda d: d.difference)
@@ -213,7 +211,7 @@ def _describe(comparison: _Comparison, adjusted: float) -> str:
     first, second = comparison.pair
     errors = found.difference / found.standard_error if found.standard_error else float("nan")
     return (
-        f"{first} less {second}: {100 * found.difference:+.2f} "
+        f"{first} minus {second}: {100 * found.difference:+.2f} "
         f"[{100 * found.low:+.2f}, {100 * found.high:+.2f}] points, {errors:+.1f} standard errors, "
         f"p = {found.p_value:.3g}, Holm {adjusted:.3g}, permutation of {swapped.unit}s "
         f"{swapped.p_value:.3g} (at least {swapped.smallest:.2g})"

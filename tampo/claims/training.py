@@ -31,12 +31,12 @@ from tampo.temperature.meta_policy import MetaPolicySettings
 
 TIME_MARGIN = 0.05
 """Training that takes at most this much longer counts as no longer [R]."""
-UNIMODAL_SHARE = 0.99
+UNIMODAL_FRACTION = 0.99
 """C7 is supported once the data exclude that one trajectory in a hundred has two peaks [R]."""
 SEPARATION_MARGIN = 0.05
-"""A probability of superiority nearer to one half than this separates nothing worth a claim [R]."""
+"""A probability of superiority closer to one half than this is too small to claim a separation [R]."""
 WINDOW = 0.25
-"""Share of the steps after warm-up that counts as "after warm-up", and as "later" [R]."""
+"""Fraction of the steps after warm-up that counts as "after warm-up", and as "later" [R]."""
 
 
 @claim("C6", "Training takes no longer than with a fixed temperature", "ratio", published=1.0)
@@ -63,34 +63,34 @@ def takes_no_longer(study: Study, inputs: ClaimInputs) -> Finding:
         verdict = "contradicted"
     tokens = totals[TOKENS].unstack().mean()
     detail = "; ".join(
-        f"{name}: {seconds[name].mean():.1f} s and {tokens[name]:.0f} tokens a run"
+        f"{name}: {seconds[name].mean():.1f} s and {tokens[name]:.0f} tokens per run"
         for name in [parts.tampo, *parts.fixed]
     )
     return Finding(verdict, float(estimate), float(low), float(high), detail)
 
 
-@claim("C7", "A trajectory's likelihood is unimodal in the temperature", "share", published=1.0)
+@claim("C7", "A trajectory's likelihood is unimodal in the temperature", "fraction", published=1.0)
 def likelihood_is_unimodal(study: Study, inputs: ClaimInputs) -> Finding:
-    """Share of recorded trajectories whose likelihood has one peak over the candidates: contradicted
+    """Fraction of recorded trajectories whose likelihood has one peak over the candidates: contradicted
     by a single one with two peaks beyond rounding, supported if there is none and Jeffreys' interval
     lies above 0.99."""
     table = inputs.of_training(UNIMODALITY, [TRAJECTORY_COUNT, UNIMODAL])
     seen, single = int(table[TRAJECTORY_COUNT].sum()), int(table[UNIMODAL].sum())
     if seen == 0:
         raise NotTested("unimodality.csv has no trajectories")
-    share = single / seen
-    low, high = jeffreys_interval(share, seen, study.statistics.confidence)
+    fraction = single / seen
+    low, high = jeffreys_interval(fraction, seen, study.statistics.confidence)
     verdict = "undecided"
     if single < seen:
         verdict = "contradicted"
-    elif low >= UNIMODAL_SHARE:
+    elif low >= UNIMODAL_FRACTION:
         verdict = "supported"
     detail = f"{single} of {seen} trajectories of {len(table)} runs have one peak"
     if single < seen:
         runs = table[table[UNIMODAL] < table[TRAJECTORY_COUNT]]
         names = [f"{m} seed {s}" for m, s in zip(runs[METHOD], runs[SEED], strict=True)]
         detail += f"; others in {', '.join(names)}"
-    return Finding(verdict, share, low, high, detail)
+    return Finding(verdict, fraction, low, high, detail)
 
 
 def probability_of_lower(first: pd.DataFrame, second: pd.DataFrame) -> float:
@@ -145,7 +145,7 @@ def optimal_temperatures_differ(study: Study, inputs: ClaimInputs) -> Finding:
 
 
 def _separations(table: pd.DataFrame) -> tuple[list[float], tuple[float, float]]:
-    """Return one separation a run that has both signs, and the mean temperature of each sign."""
+    """Return one separation per run that has both signs, and the mean temperature of each sign."""
     chances = []
     for _, run in table.groupby(SEED):
         good, bad = (run[(run[SIGN] == sign) & (run[COUNT] > 0)] for sign in (POSITIVE, NEGATIVE))

@@ -59,12 +59,12 @@ def verify(
         results: `results/{study}`, finished, or the evidence that was made of it.
         study: study file; by default the copy that the report stage stored.
         data_dir: folder of problem sets, where they are not to come from the hub.
-        references: what the study is read beside.
+        references: what the study is compared with.
         progress: called with a line of text as parts are done.
 
     Raises:
         StudyError: there is no study file, or it is not valid.
-        FileNotFoundError: the problem sets cannot be had.
+        FileNotFoundError: the problem sets are not available.
     """
     stored = study or results / layout.REPORT / layout.STUDY_COPY
     # Where problem sets lie is no part of what was reported: it serves to grade, nothing else.

@@ -1,4 +1,4 @@
-"""The text of other people's problems, which evidence names and does not hold.
+"""The text of published problems, which evidence names but does not contain.
 
 Published problem sets have licences of their own, so evidence has an id in the place of every problem
 text, in prompts and on the report's page. Whoever has the problem set gets the stored bytes back, and with
@@ -38,7 +38,7 @@ def withhold(name: Path, content: bytes, texts: Mapping[str, str]) -> bytes:
     """Return a file with ids in the place of problem texts.
 
     Raises:
-        StudyError: the file could not be made again from what is left.
+        StudyError: the file could not be restored from what is left.
     """
     if not (texts and _may_hold(name)):
         return content
@@ -70,7 +70,7 @@ def _place(key: str) -> str:
 
 
 def _encoded(name: Path, problem: str) -> str:
-    """Return a text as it stands inside a JSON string of the file."""
+    """Return a text as it appears inside a JSON string of the file."""
     if name.suffix == ".html":
         return str(htmlsafe_json_dumps(problem))[1:-1]
     return to_jsonl([problem])[1:-2]

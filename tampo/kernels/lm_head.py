@@ -52,7 +52,7 @@ def add_tempered_lm_head(
     The patched forward takes, besides the model's own arguments,
 
     - `labels` [B, L]: token ids, -100 where the token is not scored;
-    - `temperatures`: None for the `temperature` given here, a number, or [B] one a sequence;
+    - `temperatures`: None for the `temperature` given here, a number, or [B] one per sequence;
     - `candidates` [K]: virtual temperatures, or None;
     - `entropy_at_one`: whether the entropy at temperature 1 is wanted;
 
@@ -107,7 +107,7 @@ def add_tempered_lm_head(
 
 
 def logit_transform(config: Any) -> tuple[float, float | None]:
-    """Return (scale, softcap) that the model's own forward applies to its logits.
+    """Return the (scale, softcap) that the model's own forward applies to its logits.
 
     Families name the scale differently: a factor is `logit_scale` (Cohere; None in MPT means 1),
     `output_multiplier` or `lm_head_multiplier` (Falcon-H1); `logits_scaling` is a divisor in Granite

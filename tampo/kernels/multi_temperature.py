@@ -2,7 +2,7 @@
 
 `hidden @ weight.T` is computed tile by tile and never exists in full. Each tile is visited once in the
 forward pass, for every temperature, and recomputed in the backward pass. TAMPO's step 4 (the
-likelihood of each token under each candidate) thus costs K exponentials a logit on data that is in
+likelihood of each token under each candidate) thus costs K exponentials per logit on data that is in
 cache anyway, and no memory.
 """
 
@@ -67,7 +67,7 @@ def multi_temperature_log_prob(
         weight: [V, H] LM-head weight.
         bias: [V] or None.
         targets: [N] integers in [0, V).
-        temperature: training temperature, > 0: a number or one a row [N].
+        temperature: training temperature, > 0: a number or one per row [N].
         candidates: [K] virtual temperatures, > 0, or None.
         softcap: logits become softcap · tanh(logits / softcap).
         logit_scale: factor on the projections, before the softcap.

@@ -1,4 +1,4 @@
-"""What one pass over the logits accumulates, and the logits' transform. Shared by all tile kernels."""
+"""Statistics that one pass over the logits accumulates, and the logits' transform; for all tile kernels."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Statistics:
 
     Args:
         rows: N.
-        temperatures: S temperatures, each a float or one a row [N].
+        temperatures: S temperatures, each a float or one per row [N].
         entropies: for how many of them, from the first on, the entropy is wanted.
         dtype: float32, or float64 for float64 logits.
         device: where the tiles are.

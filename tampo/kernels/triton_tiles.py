@@ -20,7 +20,7 @@ from tampo.kernels.statistics import LOG2_E, Gradient, Statistics, Transform
 
 BLOCK = 1024
 WARPS = 8
-"""Four logits a thread: the accumulators of a group of temperatures then fit into its registers."""
+"""Four logits per thread: the accumulators of a group of temperatures then fit into its registers."""
 
 GROUP = 16
 """Temperatures in one launch; more of them are done in several, each reading the tile again."""
@@ -157,7 +157,7 @@ def _fold_kernel(
     ENTROPIES: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    # One program a row. The maximum first: the sums then need no rescaling from block to block, so
+    # One program per row. The maximum first: the sums then need no rescaling from block to block, so
     # they stay apart in the threads and are added up once at the end. The second reading of the row
     # comes from cache.
     row = tl.program_id(0).to(tl.int64)

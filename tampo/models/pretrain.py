@@ -194,7 +194,7 @@ def pretrain(
 ) -> dict:
     """Pretrain a model and write it, its tokenizer and its generation settings into `out_dir`.
 
-    The same settings and seed give the same bytes on one machine and software.
+    The same settings and seed reproduce it byte for byte on one machine and software.
 
     Args:
         out_dir: directory for safetensors, tokenizer and configuration files; made if absent.
@@ -247,7 +247,7 @@ def _optimisers(
 
 
 def _accumulate(model: Qwen2ForCausalLM, batches: list[Batch]) -> float:
-    """Add the gradient of the mean loss over `batches`; return that loss in nats a token."""
+    """Add the gradient of the mean loss over `batches`; return that loss in nats per token."""
     num_targets = sum(batch.num_targets for batch in batches)
     total = 0.0
     for batch in batches:

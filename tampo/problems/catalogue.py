@@ -25,7 +25,7 @@ SHORT = 120
 
 @dataclass(frozen=True)
 class Hub:
-    """Where a set lies on the hub and how a row of it becomes a canonical record."""
+    """Where a set is on the hub and how a row becomes a canonical record."""
 
     repository: str
     split: str

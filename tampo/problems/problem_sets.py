@@ -13,7 +13,7 @@ A canonical record is one JSON object:
 | `multiple`    | bool, null     | the gold lists several values and all are required              |
 | `unit`        | str, null      | unit of the gold, left out of it                                |
 | `tolerance`   | str, null      | absolute tolerance of a numerical gold                          |
-| `solution`    | str, null      | worked solution; of GSM8K its calculations, one a line          |
+| `solution`    | str, null      | worked solution; of GSM8K its calculations, one per line          |
 
 The first three are required. A set is read from canonical JSON lines when a folder is given, else
 from the hub at its pinned revision; arithmetic sets are generated and come with the package.
@@ -103,7 +103,7 @@ def check(records: Sequence[Any], origin: Sequence[str]) -> None:
         _check_record(record, where)
         if record["id"] in seen:
             raise ProblemSetError(
-                f"{where}: id {record['id']!r} stands already in {seen[record['id']]}"
+                f"{where}: id {record['id']!r} already appears in {seen[record['id']]}"
             )
         seen[record["id"]] = where
 
@@ -169,7 +169,7 @@ def _read_file(path: Path) -> tuple[list[Any], list[str]]:
 
 @cache
 def _revision(repository: str, pinned: str | None) -> str:
-    """Return the pinned commit, or the newest one, looked up once a process."""
+    """Return the pinned commit, or the newest one, looked up once per process."""
     if pinned is not None:
         return pinned
     from huggingface_hub import HfApi
@@ -184,7 +184,7 @@ def _read_hub(hub: Hub) -> tuple[list[Any], list[str]]:
         revision = _revision(hub.repository, hub.revision)
         rows = load_dataset(hub.repository, hub.config, split=hub.split, revision=revision)
     except Exception as error:
-        # Network, login and hub errors come as many types; all mean that the set is not to be had.
+        # Network, login and hub errors come as many types; all mean that the set is not available.
         raise ProblemSetError(
             f"hub:{hub.repository}: cannot be read ({type(error).__name__}: {error}); "
             "set data_dir to read canonical JSON lines instead"

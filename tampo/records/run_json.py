@@ -9,13 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from tampo import layout
 from tampo.files import write_json
 
-VERSION = 2
-"""1 is what was written before the form had a version: it reads the same, without this key."""
+VERSION = 3
+"""1: no version key. 2: with it. 3: `cold_start`, which was called `warm_up`. All three can be read."""
 
 
 class Part(BaseModel):
@@ -69,7 +69,7 @@ class Origin(Part):
 
 
 class BenchmarkEntry(BaseModel):
-    """What came of one benchmark. Pass@k has keys of its own, one per k."""
+    """Outcome of one benchmark. Pass@k has one key per k."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -129,8 +129,10 @@ class ModelRun(_WithFiles):
     steps: int | None = None
     """Of pretraining."""
     final_loss: float | None = None
-    warm_up: dict[str, Any] | None = None
-    """Settings of the supervised cold start, and what came of it."""
+    cold_start: dict[str, Any] | None = Field(
+        None, validation_alias=AliasChoices("cold_start", "warm_up")
+    )
+    """Settings and outcome of the SFT cold start; `warm_up` before version 3."""
 
 
 class PrefetchRun(_WithFiles):
@@ -144,7 +146,7 @@ class TrainRun(_WithFiles):
 
     stage: Literal["train"]
     resumed_from: str | None
-    """Checkpoint that the last attempt went on from."""
+    """Checkpoint that the last attempt continued from."""
     processes: int
     problems_left_out: LeftOut
     grader: int | None = None

@@ -1,4 +1,4 @@
-"""Transcribed numbers of the paper: read, and put beside measured ones in columns of their own."""
+"""Transcribed numbers of the paper, shown beside measured ones in columns of their own."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def beside(table: pd.DataFrame, path: Path) -> pd.DataFrame:
         raise ValueError(f"{path}: no column {', '.join(missing)}")
     repeated = numbers[numbers.duplicated(ROW)]
     if len(repeated):
-        raise ValueError(f"{path}: {' '.join(repeated.iloc[0][ROW])} stands twice")
+        raise ValueError(f"{path}: {' '.join(repeated.iloc[0][ROW])} is duplicated")
     matched = table[ROW].merge(numbers, on=ROW, how="left").fillna("")
     columns: dict[str, list[str]] = {}
     for name in table.columns:

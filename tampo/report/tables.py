@@ -1,4 +1,4 @@
-"""Tables: one row a (method, metric), a score and its interval for the average and each benchmark.
+"""Tables: one row per (method, metric), a score and its interval for the average and each benchmark.
 
 Scores are percent with two decimals. Columns: method, metric, then `average, average_low,
 average_high` and the same three for every benchmark, then num_seeds.
@@ -69,7 +69,7 @@ def _cells(name: str, interval: Interval) -> dict[str, float]:
 
 
 def to_csv(table: pd.DataFrame) -> str:
-    """Render a table as CSV, the same bytes for the same table."""
+    """Render a table as CSV, byte for byte the same for the same table."""
     return table.to_csv(index=False, float_format=f"%.{DECIMALS}f", lineterminator="\n")
 
 

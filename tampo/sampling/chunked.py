@@ -77,7 +77,7 @@ class ChunkedGeneration(ABC):
 
         Raises:
             ValueError: a prompt differs from the one that training would have used, or a document
-                is not requested once a sample.
+                is not requested once per sample.
         """
         documents: dict[str, dict[int, str]] = defaultdict(dict)
         counts: dict[tuple[str, int], int] = defaultdict(int)

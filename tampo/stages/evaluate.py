@@ -55,7 +55,7 @@ def evaluate(
 ) -> None:
     """Write `{benchmark}.jsonl` for every benchmark of the study, and `run.json`, to `out`.
 
-    A killed evaluation goes on from its finished chunks and ends with the same bytes.
+    A killed evaluation continues from its finished chunks and ends with the same bytes.
 
     Args:
         study: the study; its benchmarks, prompt and evaluation settings are used.
@@ -119,7 +119,7 @@ def evaluate(
 
 
 def _origin(checkpoint: Path) -> dict[str, Any]:
-    """Return what the run.json of a checkpoint says of its making; refuse one without."""
+    """Return what the run.json of a checkpoint says about its origin; refuse one without."""
     if not (checkpoint / "config.json").is_file():
         raise FileNotFoundError(f"{checkpoint}: no checkpoint here (config.json is missing)")
     places = [checkpoint / layout.RUN_JSON, checkpoint.parent / layout.RUN_JSON]
@@ -133,7 +133,7 @@ def _origin(checkpoint: Path) -> dict[str, Any]:
 
 
 def _identity(study: Study, seed: int, checkpoint: Path) -> dict[str, Any]:
-    """Return all that decides a response beside its benchmark: settings, weights and software."""
+    """Return everything besides the benchmark that determines a response: settings, weights and software."""
     files = {
         name: digest for name, digest in checksums(checkpoint).items() if name != layout.RUN_JSON
     }

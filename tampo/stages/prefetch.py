@@ -36,7 +36,7 @@ def prefetch(study: Study, out: Path) -> None:
     started = time.time()
     names = {study.training_of(method).problems for method in study.trained_methods}
     names |= {benchmark.name for benchmark in study.benchmarks}
-    names |= set() if study.warm_up is None else {study.warm_up.problems}
+    names |= set() if study.cold_start is None else {study.cold_start.problems}
     names = {CATALOGUE[name].part_of or name for name in names}
     stored = sorted(name for name in names if CATALOGUE[name].file is not None)
     with directory_written_whole(out) as folder:

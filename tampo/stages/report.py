@@ -1,6 +1,6 @@
 """Stage `report`: tables, figures, verdicts and one page to read, from what the runs left on disk.
 
-Everything is a function of `results/{study}`: no clock, no machine, the same bytes every time. What is
+Everything is a function of `results/{study}`: no clock, no machine, reproducible byte for byte. What is
 written is listed with its checksum in `checksums.json`, together with what it was made from, and
 the study is stored beside it, so that `python -m tampo verify` needs nothing else.
 """
@@ -28,12 +28,12 @@ from tampo.report.published import LEGEND, beside
 from tampo.report.tables import readable, score_table, to_csv, to_markdown
 from tampo.statistics.ranking import RULE, Marks, marks
 from tampo.statistics.robust_scores import robust_table
-from tampo.study.departures import SOURCES, departures, rulings
+from tampo.study.departures import SOURCES, departures, our_choices
 from tampo.study.references import References
 from tampo.study.study import Study, Table
 
 AgainstPlan = Callable[[Study, list[RunRecord], pd.DataFrame], tuple[pd.DataFrame, str]]
-"""Handed in, because planning is a tool beside the stages (`tampo.tools.plan.measured`)."""
+"""Passed in, because planning is a tool outside the stages (`tampo.tools.plan.measured`)."""
 
 
 def report(
@@ -55,7 +55,7 @@ def report(
             and TAMPO; `report.html`; `study.yaml`; `checksums.json`. Files of an earlier report that
             are not written again are removed.
         references: published numbers and the published experiment.
-        against_plan: sets what training took beside what was planned: a table and a sentence.
+        against_plan: compares measured with planned training cost: a table and a sentence.
         draw: whether figures are drawn. Without, their data alone are written and the page has
             empty images: what drawing adds is nothing that could be recomputed.
 
@@ -95,7 +95,7 @@ def report(
             figure_folder=out / layout.FIGURES if draw else None,
             samples=choose_samples(study, results),
             departures=departures(study, experiment),
-            rulings=rulings(experiment),
+            our_choices=our_choices(experiment),
             departures_note=_departures_note(study, references),
             checksums=made_from,
         )
@@ -166,7 +166,7 @@ def _table(
 
 
 def _robust(study: Study, inputs: ClaimInputs, out: Path) -> pd.DataFrame | None:
-    """Write scores that no single benchmark decides, of Pass@1 beside TAMPO; None without either."""
+    """Write scores that no single benchmark decides, of Pass@1 against TAMPO; None without either."""
     parts = roles(study)
     if not (parts.base and parts.tampo and 1 in study.evaluation.pass_k):
         return None
@@ -184,7 +184,7 @@ def _robust(study: Study, inputs: ClaimInputs, out: Path) -> pd.DataFrame | None
 
 def _interval_note(study: Study) -> str:
     return (
-        f"Percent, mean over seeds, in brackets the {100 * study.statistics.confidence:g} % interval "
+        f"Percent, mean over seeds; in brackets, the {100 * study.statistics.confidence:g} % interval "
         f"over runs and problems ({study.statistics.resamples} resamples)."
     )
 
@@ -194,8 +194,8 @@ def _departures_note(study: Study, references: References) -> str:
     count = len(departures(study, experiment))
     if experiment.stem != study.name:
         return (
-            f"This study is no reproduction of the paper: {count} settings differ from the published "
-            "experiment, and its scores are not to be set beside published ones."
+            f"This study does not reproduce the paper: {count} settings differ from the published "
+            "experiment, so its scores cannot be compared with published ones."
         )
     if count:
         return f"{count} settings differ from the published experiment as {experiment} has it."
@@ -206,7 +206,7 @@ def _departures_note(study: Study, references: References) -> str:
 
 
 def _departure_list(study: Study, references: References) -> str:
-    """Return the departures of a reproduction and its rulings, as a Markdown list."""
+    """Return the departures of a reproduction and our choices, as a Markdown list."""
     experiment = references.experiment_of(study)
     if experiment.stem != study.name:
         return ""
@@ -216,9 +216,9 @@ def _departure_list(study: Study, references: References) -> str:
     ]
     lines += [
         f"- `{row.key}` is {SOURCES['R']}" + (f": {row.note}" if row.note else "")
-        for row in rulings(experiment).itertuples()
+        for row in our_choices(experiment).itertuples()
     ]
-    return "Departures and rulings:\n\n" + "\n".join(lines) if lines else ""
+    return "Departures and our choices:\n\n" + "\n".join(lines) if lines else ""
 
 
 def _published_page(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Stage `train`: one method, one seed, from the base model to a checkpoint and its evidence."""
+"""Stage `train`: one method, one seed, from the base model to a checkpoint and its logs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def train(
 ) -> None:
     """Train `method` with base seed `seed` and write the run to `out`.
 
-    A run that was interrupted leaves `out/resume`; the next call with the same settings goes on from
+    A run that was interrupted leaves `out/resume`; the next call with the same settings continues from
     its last complete checkpoint and ends with the same files as a run that was never interrupted.
 
     Args:
@@ -89,7 +89,7 @@ def train(
     if trainer.state.global_step < training.steps:
         raise Stopped(
             f"stopped by {request.reason} after step {trainer.state.global_step} of "
-            f"{training.steps}; a checkpoint is saved and the same command goes on from it"
+            f"{training.steps}; a checkpoint is saved; the same command continues from it"
         )
     if processes.is_main_process:
         _publish(trainer, tokenizer, out)

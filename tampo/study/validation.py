@@ -13,7 +13,7 @@ def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") ->
     Args:
         error: raised by `model`.
         model: the type that was validated.
-        prefix: where in the study `model` stands; empty for the study itself.
+        prefix: path of `model` in the study; empty for the study itself.
     """
     return "\n".join(_line(item, model, prefix) for item in error.errors())
 

@@ -72,7 +72,7 @@ def process_results(document: dict[str, Any], results: list[list[str]]) -> dict[
             `length`) and `tokens`.
 
     Returns:
-        Pass@k of the problem for each k, share of truncated responses, and the graded responses.
+        Pass@k of the problem for each k, fraction of length-limited responses, and the graded responses.
     """
     (responses,) = results
     if isinstance(responses, str) or len(responses) != document["samples"]:

@@ -65,7 +65,7 @@ def score_completions(
         # Untempered log-probabilities cannot be compared with the sampler's: score those as well.
         own = temperatures.unique().tolist() if untempered else []
         if len(own) > 1:
-            raise ValueError("logprob_temperature 'one' needs one temperature a batch")
+            raise ValueError("logprob_temperature 'one' needs one temperature per batch")
         virtual = torch.tensor([*candidates, *own], device=temperatures.device)
     pieces = []
     for start in range(0, len(input_ids), batch_size or len(input_ids)):

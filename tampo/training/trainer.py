@@ -2,7 +2,7 @@
 
 TRL fixes one temperature when the trainer is built. Here the policy draws one for every rollout batch,
 or one for each rollout of a group. It travels with the rollouts, row by row, to everything that uses
-it: the sampler, the policy's and the reference model's log-probabilities and the entropy. The
+it: the sampler, the model's and the reference model's log-probabilities and the entropy. The
 likelihoods of the trajectories under the candidate temperatures come out of the forward pass that the
 loss makes anyway.
 
@@ -47,7 +47,7 @@ from tampo.sampling import sampler
 from tampo.sampling.vllm_rollouts import SeededRequests
 from tampo.seeds import derive
 from tampo.temperature.protocol import TemperaturePolicy
-from tampo.training.rollout_batch import GAP_TOLERANCE, GatheredRollout, RolloutBatch
+from tampo.training.rollout_batch import MISMATCH_TOLERANCE, GatheredRollout, RolloutBatch
 from tampo.training.run_log import RunLog
 from tampo.training.scoring import Scoring, score_completions
 
@@ -144,7 +144,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         )
 
     def _temperatures_of(self, rows: list[int], drawn: float | np.ndarray) -> list[float]:
-        """Return the temperature of each of these rows: one for all, or one a place in the group."""
+        """Return the temperature of each of these rows: one for all, or one per place in the group."""
         in_group = np.broadcast_to(drawn, self.num_generations)
         if self.use_vllm:
             if np.ptp(in_group):
@@ -200,7 +200,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         by_function = super()._calculate_rewards(*args, **kwargs)
         self._seconds[REWARD] += time.perf_counter() - started
         self._rewards = (by_function * self.reward_weights.to(by_function.device)).nansum(dim=1)
-        # What no reward function could score has no reward; it is not worth zero.
+        # A completion that no reward function could score has no reward; that is not zero.
         self._rewards[by_function.isnan().all(dim=1)] = torch.nan
         return by_function
 
@@ -263,7 +263,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         return loss
 
     def _compare(self, scoring: Scoring, inputs: dict[str, Any]) -> None:
-        self._batch.add_gaps(
+        self._batch.add_mismatch(
             scoring.rows,
             inputs["completion_mask"],
             inputs["sampling_per_token_logps"],
@@ -273,7 +273,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
     def _finish_rollout(self) -> None:
         """Show the whole batch, of all processes, to the policy and to the log."""
         rollout = GatheredRollout.of(self._batch, gather_object(self._batch.records()))
-        rollout.require_agreement(GAP_TOLERANCE[self.accelerator.mixed_precision])
+        rollout.require_agreement(MISMATCH_TOLERANCE[self.accelerator.mixed_precision])
         own = [self.candidates.index(temperature) for temperature in self.policy.candidates]
         self.policy.observe(
             rollout.column("log_likelihoods")[:, own],

@@ -1,6 +1,6 @@
-"""The jobs of the active study: what the rules of the workflow ask of it.
+"""The jobs of the active study, as the rules of the workflow need them.
 
-A rule names a stage; which runs it has, what they need and what makes them run again is told here.
+A rule names a stage; which runs it has, what they need and what makes them run again is defined here.
 """
 
 from __future__ import annotations

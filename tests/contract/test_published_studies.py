@@ -1,4 +1,4 @@
-"""The studies that set out to reproduce the paper: what they compare, and where each value is from."""
+"""The studies that reproduce the paper: what they compare, and the source of each value."""
 
 import re
 

@@ -179,7 +179,7 @@ def test_everything_that_is_installed_is_pinned():
 
 def imports(code, absent):
     """Run `code` as if the packages `absent` were not installed."""
-    # Not None in sys.modules: SciPy takes what stands there for a module.
+    # Not None in sys.modules: SciPy takes any entry for a module.
     block = (
         "import sys\n"
         "class Absent:\n"

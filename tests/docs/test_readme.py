@@ -38,7 +38,7 @@ MADE = (
     *("docs/evidence/{", "docs/results.md"),
     *(MINE, "workflow/studies/NAME.yaml", "envs/tampo.sif", ".snakemake/slurm_logs"),
 )
-"""Paths that a run makes, or that stand for a name."""
+"""Paths that a run makes, or that are placeholders."""
 
 
 def commands_of(text):
@@ -47,7 +47,7 @@ def commands_of(text):
     lines = [line.partition(" #")[0].strip() for block in blocks for line in block.splitlines()]
     inline = re.findall(r"`((?:make|snakemake|python -m tampo) [^`\n]+)`", text)
     found = [part.strip() for line in [*lines, *inline] for part in line.split("&&")]
-    # Three dots stand for options that a page shows elsewhere.
+    # Three dots mean options that a page shows elsewhere.
     return [command for command in found if command and "..." not in command]
 
 

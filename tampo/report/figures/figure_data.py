@@ -1,4 +1,4 @@
-"""What figures share in taking their data from a study's tables."""
+"""What figures have in common when they take their data from a study's tables."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def training_table(inputs: ClaimInputs, name: str) -> pd.DataFrame:
 def fixed_temperatures(study: Study, count: int = 3) -> dict[str, float]:
     """Return up to `count` methods of fixed temperature, evenly from lowest to highest.
 
-    A method with training settings of its own does not stand for its temperature and is left out.
+    A method with training settings of its own does not represent its temperature and is left out.
 
     Raises:
         NotDrawn: the study has none.

@@ -21,7 +21,7 @@ LEARNED, DRAWN = PROBABILITY, "drawn"
 def meta_policy_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
     """Return kind, method, seed, step, temperature, probability.
 
-    `kind` is `probability` for the distribution after a step, one row a candidate, and `drawn` for
+    `kind` is `probability` for the distribution after a step, one row per candidate, and `drawn` for
     the temperature that the rollouts of the step were drawn at.
     """
     policy = training_table(inputs, POLICY)

@@ -24,14 +24,14 @@ from tampo.study.study import Study
 
 
 def profile_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
-    """Return method, threshold, share, low, high (`tampo.statistics.robust_scores.performance_profiles`)."""
+    """Return method, threshold, fraction, low, high: `performance_profiles` of the study."""
     base, trained = base_and_trained(study, inputs)
     return performance_profiles(inputs.problem_scores, trained, base, PASS_1, study.statistics)
 
 
 @styled
 def draw_profiles(data: pd.DataFrame) -> Figure:
-    """Draw one panel a method, the profiles of the others behind it for comparison."""
+    """Draw one panel per method, the profiles of the others behind it for comparison."""
     profiles = {method: own for method, own in data.groupby(METHOD, sort=False)}
     figure, panels = small_multiples(list(profiles))
     for axes, (method, own) in zip(panels, profiles.items(), strict=True):
@@ -44,10 +44,10 @@ def draw_profiles(data: pd.DataFrame) -> Figure:
         )
         for other, values in profiles.items():
             if other != method:
-                axes.step(values["threshold"], values["share"], color=PALE, linewidth=0.7)
-        axes.step(own["threshold"], own["share"], color=BLUE)
+                axes.step(values["threshold"], values["fraction"], color=PALE, linewidth=0.7)
+        axes.step(own["threshold"], own["fraction"], color=BLUE)
     panels[0].set_ylim(0, 1.02)
-    label(figure, "gain over the base model", "share of runs on benchmarks beyond it")
+    label(figure, "gain over the base model", "fraction of (run, benchmark) pairs above it")
     handles = [
         Line2D([], [], color=BLUE, label="this method"),
         Patch(color=BLUE, alpha=BAND, linewidth=0, label="interval"),

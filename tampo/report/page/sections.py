@@ -95,12 +95,12 @@ def duration(hours: float) -> str:
 
 
 def model_name(study: Study) -> str:
-    """Return the base model's name and revision, and its warm-up if it has one."""
-    if (warm_up := study.warm_up) is None:
+    """Return the base model's name and revision, and its SFT cold start if it has one."""
+    if (cold_start := study.cold_start) is None:
         return _source_name(study)
     return (
-        f"{_source_name(study)}, warmed up on solutions of {warm_up.problems}: {warm_up.steps} "
-        f"supervised steps of {warm_up.batch_size}"
+        f"{_source_name(study)}, SFT cold start on solutions of {cold_start.problems}: "
+        f"{cold_start.steps} steps of {cold_start.batch_size}"
     )
 
 
@@ -135,7 +135,7 @@ def robust_grid(robust: pd.DataFrame) -> dict[str, Any]:
         return f"{number(row[name])} [{low}, {high}]"
 
     reference = robust["reference"].iloc[0]
-    columns = [METHOD, "interquartile mean of gains", f"chance to beat {reference}"]
+    columns = [METHOD, "interquartile mean of gains", f"probability of beating {reference}"]
     rows = [
         [str(row[METHOD]), cell(row, "iqm"), cell(row, "improvement")]
         for row in robust.to_dict("records")
@@ -179,7 +179,7 @@ def image(folder: Path | None, name: str) -> str:
 
 
 def run_rows(records: list[RunRecord]) -> pd.DataFrame:
-    """Return one row a run: where it lies, when and how long it ran, on what, its checksum."""
+    """Return one row per run: where it lies, when and how long it ran, on what, its checksum."""
     return pd.DataFrame(
         {
             "run": str(record.path.parent),

@@ -1,6 +1,6 @@
 """A TAMPO step against a plain TRL step: same model, same prompts, same lengths, one process.
 
-The two trainers take turns, so a slower minute of the machine slows both. End-of-sequence is out of
+The two trainers alternate, so a slow minute of the machine slows both. End-of-sequence is out of
 reach in both, so every step generates and scores the same number of tokens.
 """
 
@@ -119,7 +119,7 @@ def step_ratio(name: str, rounds: int, progress: Callable[[str], None]) -> dict[
         seconds: dict[str, list[float]] = {key: [] for key in trainers}
         batches = {key: list(_batches(trainer)) for key, trainer in trainers.items()}
         for index in range(rounds):
-            # Whoever goes second finds warmer caches, so they swap.
+            # The second one finds warmer caches, so they swap.
             order = list(trainers) if index % 2 else list(trainers)[::-1]
             for key in order:
                 seconds[key].append(_one_step(trainers[key], batches[key]))

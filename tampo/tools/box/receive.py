@@ -62,7 +62,7 @@ def receive(parts: Path, study: Study, results: Path, *, replace: bool = False) 
 
     Raises:
         PartsError: parts are missing or damaged.
-        BoxError: a run is not the study's, is damaged, or another one stands in its place.
+        BoxError: a run is not the study's, is damaged, or would replace another one.
     """
     manifest = read_collected(parts)
     if manifest.study != study.name:
@@ -185,7 +185,7 @@ def _strangers(arrived: Sequence[Received]) -> Iterator[str]:
 
 
 def _without_those_here(arrived: list[Received], own: Path, replace: bool) -> list[Received]:
-    """Return what is not here yet; BoxError names every other run that stands in the way."""
+    """Return what is not here yet; BoxError names every other run in the way."""
     new, others = [], []
     for item in arrived:
         here = own / item.name

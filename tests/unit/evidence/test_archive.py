@@ -57,7 +57,7 @@ def test_unpacked_it_is_the_study_byte_for_byte(finished_study, evidence):
     assert unpacked == {str(name): listed[str(name)] for name in contents(finished_study)}
 
 
-def test_the_same_study_gives_the_same_bytes(finished_study, evidence, tmp_path):
+def test_packing_is_reproducible_byte_for_byte(finished_study, evidence, tmp_path):
     write_archive(finished_study, tmp_path / "again", {})
     assert checksums(tmp_path / "again") == checksums(evidence)
 
@@ -82,7 +82,7 @@ def test_the_command_packs_what_verifies_and_says_how_much(finished_study, tmp_p
     assert main(["evidence", str(finished_study), "--out", str(out)]) == 0
 
 
-def test_evidence_verifies_and_stays_as_it_is(evidence, capsys):
+def test_evidence_verifies_and_is_left_unchanged(evidence, capsys):
     before = checksums(evidence)
     assert main(["verify", str(evidence)]) == 0
     printed = capsys.readouterr().out
@@ -176,7 +176,7 @@ def test_a_folder_with_something_else_is_not_replaced(finished_study, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.md"]
 
 
-def test_evidence_is_made_anew_from_its_responses_after_a_change_of_the_project(
+def test_evidence_is_remade_from_its_responses_after_a_change_of_the_project(
     changed, evidence, monkeypatch
 ):
     monkeypatch.setattr("tampo.stages.report.RULE", "Another rule.")
@@ -194,7 +194,7 @@ def test_evidence_is_made_anew_from_its_responses_after_a_change_of_the_project(
     }
 
 
-def test_results_are_not_made_anew_here(finished_study, tmp_path, capsys):
+def test_results_are_not_remade_here(finished_study, tmp_path, capsys):
     words = ["evidence", str(finished_study), "--out", str(tmp_path / "out"), "--again"]
     assert main(words) == 2
     assert "is no evidence; the workflow makes its report again" in capsys.readouterr().err

@@ -79,7 +79,7 @@ BROKEN = {
     "not an object": (2, "[1, 2]", "amc23.jsonl:3: a problem is a JSON object"),
     "missing key": (4, {"id": "p4", "problem": "?"}, "amc23.jsonl:5: key 'answer' is missing"),
     "unknown key": (0, record(0, anwser_type="exact"), "amc23.jsonl:1: unknown key 'anwser_type'"),
-    "duplicate id": (9, record(3), r"amc23.jsonl:10: id 'p3' stands already in .*amc23.jsonl:4"),
+    "duplicate id": (9, record(3), r"amc23.jsonl:10: id 'p3' already appears in .*amc23.jsonl:4"),
     "empty problem": (1, record(1, problem=" "), "amc23.jsonl:2: problem is empty"),
     "empty id": (1, record(1, id=""), "amc23.jsonl:2: id is empty"),
     "answer not a list": (1, record(1, answer="2"), "amc23.jsonl:2: answer must be list"),

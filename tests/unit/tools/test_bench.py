@@ -1,4 +1,4 @@
-"""The benchmark measures what it says; times themselves are never asserted."""
+"""The timings measure what they claim; times themselves are never asserted."""
 
 import importlib.util
 import re
@@ -43,7 +43,7 @@ def test_both_trainers_do_the_same_work(micro, tmp_path):
     assert lengths[True] == lengths[False] == [[5, 5], [5, 5]]
 
 
-def test_a_whole_measurement_has_its_ratios_and_its_page(micro):
+def test_a_whole_timing_has_its_ratios_and_its_page(micro):
     messages = []
     steps = {"micro": step.step_ratio("micro", 2, messages.append)}
     heads = {"micro": head.head_times("micro", 2, messages.append)}
@@ -66,7 +66,7 @@ def test_a_whole_measurement_has_its_ratios_and_its_page(micro):
     parts = {"steps": steps, "heads": heads, "rollouts": speed, "run": run}
     page = _page({**parts, "startup_cpu_seconds": {"torch": 1.0, "train": 3.5}})
     assert "| train | 3.50 | 3.50 |" in page
-    # One line for the step, one for the head, one for each way and for each floor.
+    # One line for the step, one for the head, one for each way and for each roofline.
     assert page.count("| micro |") == 2 + len(speed["micro"]["ways"]) + 2
 
 
@@ -88,7 +88,7 @@ def test_what_is_started_is_what_the_command_line_starts():
             assert importlib.util.find_spec(module), f"{name}: {module}"
 
 
-def test_rollouts_are_compared_with_what_the_memory_allows(micro, monkeypatch):
+def test_rollouts_are_compared_with_the_bandwidth_roofline(micro, monkeypatch):
     monkeypatch.setattr(rollouts, "_bandwidth", lambda _: 1e6)
     found = rollouts.rollout_speed("micro", 1, lambda _: None)
     assert found["tokens"] == 20
@@ -96,11 +96,11 @@ def test_rollouts_are_compared_with_what_the_memory_allows(micro, monkeypatch):
     # 3 x 16 x 32, two norms; the last norm. Keys and values: 2 x 16 for 4 rows of 3 + 5/2 tokens.
     weights = 2 * 256 + 4 * 256 + 48 + 3 * 512 + 3 * 16
     numbers = weights + 4 * 5.5 * 32
-    assert found["floor"]["fp32"]["bytes_per_token_step"] == 4 * numbers
-    assert found["floor"]["bf16"]["seconds"] == pytest.approx(5 * 2 * numbers / 1e6)
+    assert found["roofline"]["fp32"]["bytes_per_token_step"] == 4 * numbers
+    assert found["roofline"]["bf16"]["seconds"] == pytest.approx(5 * 2 * numbers / 1e6)
     ours = found["ways"][rollouts.OURS]
-    assert ours["share_of_floor"] == pytest.approx(
-        found["floor"]["fp32"]["seconds"] / ours["seconds"]
+    assert ours["fraction_of_roofline"] == pytest.approx(
+        found["roofline"]["fp32"]["seconds"] / ours["seconds"]
     )
     assert found["ways"][rollouts.PLAIN]["over_plain"] == 1
 
