@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -109,7 +110,7 @@ def rise(runs: Sequence[Windows], settings: Statistics, rng: np.random.Generator
     """Compare the ends of some runs of one method with their starts."""
     tail = (1 - settings.confidence) / 2
 
-    def estimate(value: float, draws: np.ndarray) -> tuple[float, float, float]:
+    def estimate(value: float | np.floating, draws: np.ndarray) -> tuple[float, float, float]:
         low, high = np.quantile(draws, [tail, 1 - tail])
         return float(value), float(low), float(high)
 
@@ -163,7 +164,7 @@ def learning_rows(study: Study, results: Path) -> pd.DataFrame:
         their start, `holm` the p-value adjusted for the methods. Methods whose runs are too short
         for two windows are left out.
     """
-    rows = []
+    rows: list[list[Any]] = []
     for method in roles(study).fixed:
         steps = study.training_of(method).steps
         paths = [

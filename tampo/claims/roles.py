@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from tampo.claims.claim_inputs import NotTested
 from tampo.study.study import UNTRAINED, Method, Study
@@ -40,11 +41,17 @@ class Roles:
     shuffled: str | None = None
     """The paper's TAMPO, but for advantages that are shuffled."""
 
-    def required(self, *parts: str) -> None:
-        """Raise NotTested unless each of `parts` is filled; the message names all that are not."""
+    def required(self, *parts: str) -> list[str]:
+        """Return the methods that play `parts`, one part after another.
+
+        Raises:
+            NotTested: a part is played by none; the message names all such parts.
+        """
         absent = [_DESCRIPTIONS[part] for part in parts if not getattr(self, part)]
         if absent:
             raise NotTested(f"the study has no {', no '.join(absent)}")
+        played = [getattr(self, part) for part in parts]
+        return [name for part in played for name in ([part] if isinstance(part, str) else part)]
 
 
 _DESCRIPTIONS = {
@@ -83,7 +90,7 @@ def roles(study: Study) -> Roles:
     )
 
 
-def _settings(method: Method):
+def _settings(method: Method) -> Any:
     return policy_class(method.policy).Settings(**method.settings)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tampo import layout
 from tampo.claims.claim_inputs import ClaimInputs, NotTested
-from tampo.claims.roles import Roles, roles
+from tampo.claims.roles import roles
 from tampo.claims.verdicts import Finding, all_positive, claim
 from tampo.layout import AVERAGE, METHOD, METRIC
 from tampo.seeds import generator
@@ -64,9 +64,9 @@ def best_alpha(study: Study, inputs: ClaimInputs) -> Finding:
     """Paired differences in mean Pass@1 of TAMPO with α = 0.05 and with each other published α, all
     else equal; the rule is that of C1."""
     parts = roles(study)
-    parts.required("tampo")
+    (tampo,) = parts.required("tampo")
     baselines = _published(parts.alphas, PUBLISHED_ALPHAS, "α")
-    return _judge(study, inputs, [(parts.tampo, baseline) for baseline in baselines], 1)
+    return _judge(study, inputs, _against(tampo, baselines), 1)
 
 
 @claim(
@@ -79,9 +79,9 @@ def best_top_p(study: Study, inputs: ClaimInputs) -> Finding:
     """Paired differences in mean Pass@1 of TAMPO with p = 0.7 and with each other published p, and of
     p = 0.5 and p = 0.9 and greedy; the rule is that of C1 over all five."""
     parts = roles(study)
-    parts.required("tampo")
+    (tampo,) = parts.required("tampo")
     greedy, *others = _published(parts.top_ps, PUBLISHED_TOP_PS, "top-p")
-    pairs = [(parts.tampo, baseline) for baseline in (greedy, *others)]
+    pairs = _against(tampo, [greedy, *others])
     return _judge(study, inputs, [*pairs, *((other, greedy) for other in others)], 1)
 
 
@@ -91,10 +91,8 @@ def beats_grpo_on_ecqa(study: Study, inputs: ClaimInputs) -> Finding:
     the rule is that of C1."""
     if ECQA not in [b.name for b in study.benchmarks]:
         raise NotTested(f"the study has no benchmark {ECQA}")
-    parts = roles(study)
-    parts.required("tampo", "fixed", "base")
-    pairs = [(parts.tampo, baseline) for baseline in (*parts.fixed, parts.base)]
-    return _judge(study, inputs, pairs, 1, [ECQA])
+    tampo, *baselines = roles(study).required("tampo", "fixed", "base")
+    return _judge(study, inputs, _against(tampo, baselines), 1, [ECQA])
 
 
 @claim("X1", "TAMPO beats temperatures drawn uniformly from its candidates", unit="points")
@@ -119,19 +117,17 @@ def beats_shuffled(study: Study, inputs: ClaimInputs) -> Finding:
 
 
 def _beats_schedules(study: Study, inputs: ClaimInputs, k: int) -> Finding:
-    parts = roles(study)
-    parts.required("tampo", "fixed", "linear")
-    return _judge(study, inputs, _against(parts, [*parts.fixed, *parts.linear]), k)
+    tampo, *baselines = roles(study).required("tampo", "fixed", "linear")
+    return _judge(study, inputs, _against(tampo, baselines), k)
 
 
 def _beats_control(study: Study, inputs: ClaimInputs, part: str) -> Finding:
-    parts = roles(study)
-    parts.required("tampo", part)
-    return _judge(study, inputs, _against(parts, [getattr(parts, part)]), 1)
+    tampo, *baselines = roles(study).required("tampo", part)
+    return _judge(study, inputs, _against(tampo, baselines), 1)
 
 
-def _against(parts: Roles, baselines: Sequence[str]) -> list[Pair]:
-    return [(parts.tampo, baseline) for baseline in baselines]
+def _against(method: str, baselines: Sequence[str]) -> list[Pair]:
+    return [(method, baseline) for baseline in baselines]
 
 
 def _published(found: dict[float, str], values: Sequence[float], name: str) -> list[str]:
@@ -185,8 +181,8 @@ def _compare(
     settings: Statistics,
 ) -> list[_Comparison]:
     methods = list(dict.fromkeys(name for pair in pairs for name in pair))
-    scored = inputs.problem_scores
-    scored = set(scored[scored[METRIC] == metric][METHOD])
+    scores = inputs.problem_scores
+    scored = set(scores[scores[METRIC] == metric][METHOD])
     absent = [name for name in methods if name not in scored]
     if absent:
         raise NotTested(f"there are no {metric} scores of {', '.join(absent)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from tampo.claims.claim import Verdict
 from tampo.claims.claim_inputs import ClaimInputs, NotTested
 from tampo.claims.roles import roles
 from tampo.claims.verdicts import Finding, all_positive, claim, run_mean
@@ -44,19 +45,16 @@ def takes_no_longer(study: Study, inputs: ClaimInputs) -> Finding:
     """Ratio of TAMPO's training seconds to the geometric mean of the fixed temperatures' with the
     same seed, Student's interval over seeds on its logarithm: supported if the interval ends at or
     below 1.05, contradicted if it begins above 1.05."""
-    parts = roles(study)
-    parts.required("tampo", "fixed")
-    steps = inputs.of_training(STEPS, [SECONDS, TOKENS], [parts.tampo, *parts.fixed])
+    tampo, *fixed = roles(study).required("tampo", "fixed")
+    steps = inputs.of_training(STEPS, [SECONDS, TOKENS], [tampo, *fixed])
     totals = steps.groupby([SEED, METHOD])[[SECONDS, TOKENS]].sum()
     seconds = totals[SECONDS].unstack()
     if seconds.isna().any(axis=None):
         raise NotTested("steps.csv lacks seeds of some methods")
     logs = np.log(seconds)
-    found = run_mean(
-        list(logs[parts.tampo] - logs[parts.fixed].mean(axis=1)), study.statistics.confidence
-    )
+    found = run_mean(list(logs[tampo] - logs[fixed].mean(axis=1)), study.statistics.confidence)
     estimate, low, high = np.exp([found.mean, found.low, found.high])
-    verdict = "undecided"
+    verdict: Verdict = "undecided"
     if high <= 1 + TIME_MARGIN:
         verdict = "supported"
     elif low > 1 + TIME_MARGIN:
@@ -64,7 +62,7 @@ def takes_no_longer(study: Study, inputs: ClaimInputs) -> Finding:
     tokens = totals[TOKENS].unstack().mean()
     detail = "; ".join(
         f"{name}: {seconds[name].mean():.1f} s and {tokens[name]:.0f} tokens per run"
-        for name in [parts.tampo, *parts.fixed]
+        for name in [tampo, *fixed]
     )
     return Finding(verdict, float(estimate), float(low), float(high), detail)
 
@@ -80,7 +78,7 @@ def likelihood_is_unimodal(study: Study, inputs: ClaimInputs) -> Finding:
         raise NotTested("unimodality.csv has no trajectories")
     fraction = single / seen
     low, high = jeffreys_interval(fraction, seen, study.statistics.confidence)
-    verdict = "undecided"
+    verdict: Verdict = "undecided"
     if single < seen:
         verdict = "contradicted"
     elif low >= UNIMODAL_FRACTION:
@@ -115,12 +113,11 @@ def optimal_temperatures_differ(study: Study, inputs: ClaimInputs) -> Finding:
     seeds with Student's interval: supported if all differ from 0.5 with p <= 1 - confidence after
     Holm's adjustment, contradicted if an interval lies within 0.45 to 0.55; the estimate is the one
     nearest to 0.5."""
-    parts = roles(study)
-    parts.required("fixed")
-    table = inputs.of_training(OPTIMAL_TEMPERATURES, [SIGN, TEMPERATURE, COUNT], parts.fixed)
+    fixed = roles(study).required("fixed")
+    table = inputs.of_training(OPTIMAL_TEMPERATURES, [SIGN, TEMPERATURE, COUNT], fixed)
     confidence = study.statistics.confidence
     found, notes = {}, []
-    for method in parts.fixed:
+    for method in fixed:
         chances, means = _separations(table[table[METHOD] == method])
         if len(chances) < 2:
             raise NotTested(
@@ -170,16 +167,15 @@ def temperature_falls(study: Study, inputs: ClaimInputs) -> Finding:
     warm-up: supported if over seeds the first lies above the candidates' mean, which uniform draws
     have, and above the last, contradicted if it lies below one of them, each with p <= 1 - confidence
     after Holm's adjustment (Student's t); the estimate is the first."""
-    parts = roles(study)
-    parts.required("tampo")
-    own = MetaPolicySettings(**study.method(parts.tampo).settings)
-    training = study.training_of(parts.tampo)
+    (tampo,) = roles(study).required("tampo")
+    own = MetaPolicySettings(**study.method(tampo).settings)
+    training = study.training_of(tampo)
     warmup = training.warmup_steps if own.warmup_steps is None else own.warmup_steps
     window = int(WINDOW * (training.steps - warmup))
     if window < 1:
         raise NotTested(f"{training.steps - warmup} steps after warm-up have no quarters")
     centre = float(np.mean(own.candidates or training.candidate_temperatures))
-    steps = inputs.of_training(STEPS, [STEP, TEMPERATURE], [parts.tampo])
+    steps = inputs.of_training(STEPS, [STEP, TEMPERATURE], [tampo])
     early = steps[(steps[STEP] >= warmup) & (steps[STEP] < warmup + window)]
     late = steps[steps[STEP] >= training.steps - window]
     first, last = (part.groupby(SEED)[TEMPERATURE].mean() for part in (early, late))

@@ -15,7 +15,7 @@ from jinja2.utils import htmlsafe_json_dumps
 from tampo import layout
 from tampo.files import to_jsonl
 from tampo.layout import PROBLEM
-from tampo.problems.catalogue import CATALOGUE
+from tampo.problems.catalogue import CATALOGUE, Generated
 from tampo.problems.problem_sets import load_problems
 from tampo.study.study import Study, StudyError
 
@@ -29,7 +29,7 @@ def problem_texts(study: Study) -> dict[str, str]:
     return {
         problem["id"]: problem[PROBLEM]
         for benchmark in study.benchmarks
-        if CATALOGUE[benchmark.name].make is None
+        if not isinstance(CATALOGUE[benchmark.name].source, Generated)
         for problem in load_problems(benchmark.name, study.data_dir, benchmark.limit)
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import accelerate
 import torch
@@ -38,6 +39,13 @@ def grpo_config(training: Training, output_dir: Path, seed: int) -> GRPOConfig:
     steps_per_update = accumulation_steps(training, accelerate.PartialState().num_processes)
     on_cpu = not torch.cuda.is_available()
     entropy = training.adaptive_entropy
+    adaptive_entropy: dict[str, Any] = {"use_adaptive_entropy": entropy is not None}
+    if entropy is not None:
+        adaptive_entropy |= {
+            "entropy_target": entropy.target,
+            "entropy_coef_delta": entropy.delta,
+            "entropy_coef_max": entropy.maximum,
+        }
     schedule = {"min_lr_rate": training.min_lr_rate}
     return GRPOConfig(
         output_dir=str(output_dir),
@@ -66,16 +74,7 @@ def grpo_config(training: Training, output_dir: Path, seed: int) -> GRPOConfig:
         # In the recipe's TRL version the KL term had no importance weight.
         use_bias_correction_kl=False,
         epsilon=training.clip_epsilon,
-        use_adaptive_entropy=entropy is not None,
-        **(
-            {}
-            if entropy is None
-            else {
-                "entropy_target": entropy.target,
-                "entropy_coef_delta": entropy.delta,
-                "entropy_coef_max": entropy.maximum,
-            }
-        ),
+        **adaptive_entropy,
         loss_type=training.loss,
         scale_rewards=training.scale_rewards,
         bf16=training.precision == "bf16",

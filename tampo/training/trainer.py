@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from accelerate.utils import gather_object
 from transformers.trainer_callback import PrinterCallback
-from trl import GRPOTrainer
+from trl import GRPOConfig, GRPOTrainer
 from trl.models import unwrap_model_for_generation
 from trl.trainer import grpo_trainer
 
@@ -80,6 +80,14 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         kwargs: as for `trl.GRPOTrainer`.
     """
 
+    # TRL's own, more narrowly than its base class has them.
+    args: GRPOConfig
+    num_generations: int
+    max_completion_length: int
+    # Made with each rollout batch.
+    _batch: RolloutBatch
+    _scoring: Scoring
+
     def __init__(
         self,
         *,
@@ -101,9 +109,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         self.run_log = run_log
         self._base_seed = base_seed
         self._untempered = logprob_temperature == "one"
-        self._batch: RolloutBatch | None = None
         self._summary: dict[str, Any] = {}
-        self._scoring: Scoring | None = None
         self._seconds = {"generate": 0.0, REWARD: 0.0}
         self._cpu = time.process_time()
 
@@ -138,14 +144,16 @@ class TemperatureGRPOTrainer(GRPOTrainer):
     @property
     def _scores_before_loss(self) -> bool:
         """Whether TRL takes log-probabilities of a batch when it is generated (its own rule)."""
-        generate_every = self.args.steps_per_generation * self.num_iterations
+        # GRPOConfig fills it when it is made.
+        steps: int = self.args.steps_per_generation  # type: ignore[assignment]  # None only when given
+        generate_every = steps * self.num_iterations
         return self.args.gradient_accumulation_steps % generate_every != 0 or (
             self.use_vllm and self.vllm_importance_sampling_correction
         )
 
     def _temperatures_of(self, rows: list[int], drawn: float | np.ndarray) -> list[float]:
         """Return the temperature of each of these rows: one for all, or one per place in the group."""
-        in_group = np.broadcast_to(drawn, self.num_generations)
+        in_group = np.broadcast_to(np.asarray(drawn), self.num_generations)
         if self.use_vllm:
             if np.ptp(in_group):
                 raise TypeError(
@@ -178,7 +186,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
                 self.model_wrapped,
                 self.accelerator,
                 gather_deepspeed3_params=self.args.ds3_gather_for_generation,
-                gradient_checkpointing_kwargs=self.args.gradient_checkpointing_kwargs,
+                gradient_checkpointing_kwargs=self.args.gradient_checkpointing_kwargs,  # type: ignore[arg-type]  # parsed by now
             ) as model,
             self._dist.summon_full_params(self.model_wrapped, recurse=False),
             # In the precision of the loss, whose log-probabilities have to be the sampler's.
@@ -235,14 +243,14 @@ class TemperatureGRPOTrainer(GRPOTrainer):
                 untempered=self._untempered,
                 batch_size=batch_size,
             )
-        if collect:
-            scoring.at_sampling = scored.at_sampling
+        if scored.candidates is not None:
+            scoring.at_sampling = scored.candidates.at_sampling
             self._batch.add_scores(
                 scoring.rows,
                 attention_mask[:, -logits_to_keep:],
-                scored.candidate_log_probs,
-                scored.entropy.detach(),
-                scored.entropy_at_one,
+                scored.candidates.log_probs,
+                scored.candidates.entropy,
+                scored.candidates.entropy_at_one,
             )
         return scored.log_probs, scored.entropy, None
 
@@ -339,7 +347,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
     def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
         super()._save_checkpoint(model, trial)
         if self.args.should_save:
-            folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+            folder = Path(self._get_output_dir(trial)) / f"checkpoint-{self.state.global_step}"
             write_json(folder / POLICY_STATE, self.policy.state_dict())
             self.run_log.flush(self.state.global_step)
             # Written last: a checkpoint without it was cut short and is not resumed from.

@@ -109,13 +109,13 @@ def test_the_layout_that_a_study_asks_for_works_as_planned(study):
     ],
 )
 def test_an_ecqa_answer_is_matched_exactly(response, outcome):
-    record = CATALOGUE["ecqa"].hub.record(QUESTION, 0)
+    record = CATALOGUE["ecqa"].source.record(QUESTION, 0)
     assert grade_record(response, record).outcome == outcome
 
 
 def test_an_ecqa_prompt_lists_the_options_and_asks_for_a_letter():
     study = load_study(ROOT / "workflow" / "studies" / "ecqa.yaml")
-    record = CATALOGUE["ecqa-train"].hub.record(QUESTION, 0)
+    record = CATALOGUE["ecqa-train"].source.record(QUESTION, 0)
     lines = user_message(study.prompt, record["problem"]).splitlines()
     assert lines[0] == "Where would you put a glass?"
     assert lines[1:6] == ["(A) sky", "(B) shelf", "(C) river", "(D) oven", "(E) pocket"]

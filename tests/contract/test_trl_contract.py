@@ -64,6 +64,7 @@ METHODS = {
         "completion_ids_list",
     ),
     "training_step": ("self", "model", "inputs", "num_items_in_batch"),
+    "_get_output_dir": ("self", "trial"),
 }
 
 

@@ -161,10 +161,11 @@ def test_only_sets_with_solutions_may_be_named():
 
 def test_solutions_of_gsm8k_are_its_calculations():
     row = {"question": "Q", "answer": "4*3 = <<4*3=12>>12 and\n<<12+1=13>>13\n#### 13"}
-    record = CATALOGUE["gsm8k-train"].hub.record(row, 0)
+    record = CATALOGUE["gsm8k-train"].source.record(row, 0)
     assert record["solution"] == "4*3=12\n12+1=13"
     assert (
-        CATALOGUE["gsm8k-train"].hub.record(row | {"answer": "So #### 13"}, 0)["solution"] is None
+        CATALOGUE["gsm8k-train"].source.record(row | {"answer": "So #### 13"}, 0)["solution"]
+        is None
     )
     # Benchmarks have no solutions.
-    assert "solution" not in CATALOGUE["gsm8k-test"].hub.record(row, 0)
+    assert "solution" not in CATALOGUE["gsm8k-test"].source.record(row, 0)

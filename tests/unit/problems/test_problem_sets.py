@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from tampo.problems import problem_sets
-from tampo.problems.catalogue import BENCHMARKS, CATALOGUE
+from tampo.problems.catalogue import BENCHMARKS, CATALOGUE, Generated, Hub
 from tampo.problems.problem_sets import ProblemSetError, check, fingerprint, load_problems, source
 
 REAL = {
@@ -23,7 +23,7 @@ REAL = {
     "gsm8k-train-short": 435,
     "gsm8k-test-short": 68,
 }
-GENERATED = [name for name, entry in CATALOGUE.items() if entry.make is not None]
+GENERATED = [name for name, entry in CATALOGUE.items() if isinstance(entry.source, Generated)]
 
 
 def record(number: int, **changes) -> dict:
@@ -191,14 +191,14 @@ ROWS = {
 @pytest.mark.parametrize("name", ROWS)
 def test_field_maps(name):
     row, expected = ROWS[name]
-    found = CATALOGUE[name].hub.record(row, 5)
+    found = CATALOGUE[name].source.record(row, 5)
     assert found == expected
     check([found], ["row"])
 
 
 def test_olympiadbench_flag_is_text():
     row = ROWS["olympiadbench"][0] | {"is_multiple_answer": "False"}
-    assert CATALOGUE["olympiadbench"].hub.record(row, 0)["multiple"] is False
+    assert CATALOGUE["olympiadbench"].source.record(row, 0)["multiple"] is False
 
 
 def hub(monkeypatch, rows):
@@ -241,7 +241,8 @@ def test_an_unpinned_set_is_read_and_recorded_at_the_revision_found(monkeypatch)
 
 
 def test_pinned_revisions_are_full_hashes():
-    pinned = [e.hub.revision for e in CATALOGUE.values() if e.hub and e.hub.revision]
+    hubs = [e.source for e in CATALOGUE.values() if isinstance(e.source, Hub)]
+    pinned = [hub.revision for hub in hubs if hub.revision]
     assert len(pinned) == 6
     assert all(re.fullmatch("[0-9a-f]{40}", revision) for revision in pinned)
 

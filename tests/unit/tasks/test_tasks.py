@@ -11,7 +11,7 @@ from lm_eval.tasks import TaskManager
 from support.studies import micro_study
 
 from tampo.models.pretrain import build_tokenizer
-from tampo.problems.catalogue import BENCHMARKS, CATALOGUE
+from tampo.problems.catalogue import BENCHMARKS, CATALOGUE, Generated
 from tampo.problems.problem_sets import load_problems
 from tampo.problems.prompts import Prompt, messages
 from tampo.sampling.partial import Response
@@ -20,7 +20,7 @@ from tampo.tasks import TASKS, benchmark
 from tampo.tasks.loading import load_tasks
 
 FIVE = {"aime24": 30, "math500": 500, "amc23": 40, "minerva": 272, "olympiadbench": 675}
-GENERATED = [name for name in BENCHMARKS if CATALOGUE[name].make is not None]
+GENERATED = [name for name in BENCHMARKS if isinstance(CATALOGUE[name].source, Generated)]
 
 
 @pytest.fixture(scope="module")
