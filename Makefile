@@ -14,7 +14,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --d
   --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: env demo test test-all smoke bench lint docs constraints clean help
+.PHONY: env demo test test-all smoke bench lint docs readme constraints clean help
 
 env: $(READY)  ## build .venv with everything pinned (a few minutes, 2 GB)
 
@@ -53,6 +53,9 @@ lint: $(READY)  ## formatters, linters, import rules and types, changing nothing
 
 docs: $(READY)  ## the documentation site in build/docs; a dead link is an error
 	$(BIN)/sphinx-build --fail-on-warning --nitpicky --quiet --builder html docs build/docs
+
+readme: $(READY)  ## redraw the README's figure and table from docs/evidence/tiny
+	$(BIN)/python docs/first_screen.py
 
 constraints: $(READY)  ## resolve envs/constraints.txt anew; pins that still fit stay, but UPGRADE=package
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target build/uv $(UV)

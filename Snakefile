@@ -27,11 +27,11 @@ include: "workflow/rules/report.smk"
 rule all:
     default_target: True
     input:
-        "results/table1.csv",
+        layout.RESULTS / layout.TABLE1,
 
 
 onsuccess:
-    print_table1()
+    print_table1(STUDY.name)
 
 
 onerror:

@@ -6,9 +6,9 @@ had that way:
 
     mixed_groups  share of groups whose rewards are not all equal: 0 for a batch solved throughout as
                   for one failed throughout, and a falling T makes completions of a group alike.
-    signal        TAMPO's signal of the drawn candidate (`tampo.temperature.credit`, sparsemax), mapped by
-                  r = (1 + s / m) / 2 with m the largest |signal| of any candidate in any batch so
-                  far and r = 1/2 while m = 0 [R]. Advantages have mean 0 in every group, so rewards
+    signal        TAMPO's credit c of the drawn candidate (steps 5 and 6 of its paper), mapped by
+                  r = (1 + c / m) / 2 with m the largest |c| of any candidate in any batch so far
+                  and r = 1/2 while m = 0 [R]. Advantages have mean 0 in every group, so rewards
                   that all rise leave it as it is.
 
 A batch in which no trajectory could be scored teaches nothing.
@@ -23,14 +23,15 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from tampo.temperature.credit import candidate_signal, candidate_weights, checked_batch
-from tampo.temperature.protocol import (
+from tampo import (
     ClosedLoopPolicy,
     PolicyContext,
     PolicySettings,
     RolloutFeedback,
     Temperature,
 )
+from tampo.temperature import simplex
+from tampo.temperature.credit import checked_batch, mean_over_trajectories
 
 
 class BanditSettings(PolicySettings):
@@ -46,12 +47,12 @@ class Bandit(ClosedLoopPolicy, ABC):
     """Draws one of K `arms` a step and learns its reward; a subclass says how."""
 
     Settings = BanditSettings
-    STATE: ClassVar[tuple[str, ...]] = ("arms", "largest_signal")
+    STATE: ClassVar[tuple[str, ...]] = ("arms", "largest_credit")
 
     def __init__(self, arms: list[float], reward: str, seed: int) -> None:
         self.arms, self.reward, self.seed = list(arms), reward, seed
         self.candidates = tuple(arms) if reward == "signal" else ()
-        self.largest_signal = 0.0
+        self.largest_credit = 0.0
 
     @classmethod
     def from_settings(cls, settings: BanditSettings, context: PolicyContext) -> Bandit:
@@ -86,15 +87,15 @@ class Bandit(ClosedLoopPolicy, ABC):
         arm = self.choose(feedback.step)
         if self.reward == "signal":
             batch = checked_batch(log_likelihoods, advantages, self.candidates)
-            reward = self._scaled_signal(arm, *batch)
+            reward = self._scaled_credit(arm, *batch)
         else:
             reward = feedback.mixed_groups
         self.learn(arm, reward)
 
-    def _scaled_signal(self, arm: int, likelihoods: np.ndarray, advantages: np.ndarray) -> float:
-        signal = candidate_signal(candidate_weights(likelihoods), advantages)
-        self.largest_signal = max(self.largest_signal, float(np.abs(signal).max()))
-        return 0.5 * (1 + float(signal[arm]) / self.largest_signal) if self.largest_signal else 0.5
+    def _scaled_credit(self, arm: int, likelihoods: np.ndarray, advantages: np.ndarray) -> float:
+        credit = mean_over_trajectories(simplex.sparsemax(likelihoods) * advantages[:, None])
+        self.largest_credit = max(self.largest_credit, float(np.abs(credit).max()))
+        return 0.5 * (1 + float(credit[arm]) / self.largest_credit) if self.largest_credit else 0.5
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` returned; the state of other candidates is an error."""

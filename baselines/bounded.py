@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tampo.temperature.protocol import (
+from tampo import (
     ClosedLoopPolicy,
     PolicyContext,
     PolicySettings,

@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import Field
 
 from baselines.entropy_target import EntropyTargetPolicy, EntropyTargetSettings
-from tampo.temperature.protocol import PolicyContext
+from tampo import PolicyContext
 
 
 class E3Settings(EntropyTargetSettings):

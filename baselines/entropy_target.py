@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from baselines.bounded import BoundedPolicy, BoundedSettings, positive
-from tampo.temperature.protocol import RolloutFeedback
+from tampo import RolloutFeedback
 
 
 class EntropyTargetSettings(BoundedSettings):

@@ -6,7 +6,7 @@ Source: TAMPO's Table 1 compares with 0.9, 1.2 and 1.5 (arXiv 2602.11779).
 
 from __future__ import annotations
 
-from tampo.temperature.protocol import OpenLoopPolicy, PolicySettings, Temperature
+from tampo import OpenLoopPolicy, PolicySettings, Temperature
 
 
 class FixedSettings(PolicySettings):

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from tampo.temperature.protocol import OpenLoopPolicy, PolicyContext, PolicySettings, Temperature
+from tampo import OpenLoopPolicy, PolicyContext, PolicySettings, Temperature
 
 
 class MixedSettings(PolicySettings):

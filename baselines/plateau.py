@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from baselines.bounded import BoundedPolicy, BoundedSettings
-from tampo.temperature.protocol import RolloutFeedback
+from tampo import RolloutFeedback
 
 
 class PlateauSettings(BoundedSettings):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from tampo.temperature.protocol import OpenLoopPolicy, PolicyContext, PolicySettings, Temperature
+from tampo import OpenLoopPolicy, PolicyContext, PolicySettings, Temperature
 
 
 class RampSettings(PolicySettings):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from tampo.temperature.protocol import OpenLoopPolicy, PolicyContext, PolicySettings
+from tampo import OpenLoopPolicy, PolicyContext, PolicySettings
 
 
 class ReplaySettings(PolicySettings):

@@ -15,7 +15,7 @@ import itertools
 
 from pydantic import Field, model_validator
 
-from tampo.temperature.protocol import OpenLoopPolicy, PolicyContext, PolicySettings, Temperature
+from tampo import OpenLoopPolicy, PolicyContext, PolicySettings, Temperature
 
 ROUNDING = 1e-9
 """Slack in steps: 0.1 * 30 steps is a hair more than 3 in floating point."""

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from tampo import OpenLoopPolicy, PolicyContext, PolicySettings, Temperature
 from tampo.seeds import generator
 from tampo.temperature import simplex
-from tampo.temperature.protocol import OpenLoopPolicy, PolicyContext, PolicySettings, Temperature
 
 
 class UniformSettings(PolicySettings):

@@ -57,9 +57,7 @@ def trained(model, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def finished_study(tmp_path_factory) -> Path:
     """Results of `finished_study.STUDY`, with its report; tests leave them as they are."""
-    from support.finished_study import STUDY, write_finished_study
-
-    from tampo.stages.report import report
+    from support.finished_study import STUDY, report, write_finished_study
 
     results = write_finished_study(tmp_path_factory.mktemp("results") / STUDY.name)
     report(STUDY, results, results / "report")

@@ -1,6 +1,6 @@
 """A verdict on every claim of the paper, and the test behind it.
 
-`claims_table(study, evidence)` judges claims C1 to C9 and the controls X1 to X3 by the tables of one
+`claims_table(study, inputs)` judges claims C1 to C9 and the controls X1 to X3 by the tables of one
 study: *supported*, *contradicted*, *undecided* or *not tested here*. Which method of a study plays
 which part follows from policies and settings (`tampo.claims.roles`), never from names.
 """
@@ -11,8 +11,9 @@ import dataclasses
 
 import pandas as pd
 
+from tampo import layout
 from tampo.claims.claim import VERDICTS, Claim, Verdict
-from tampo.claims.claim_inputs import Evidence
+from tampo.claims.claim_inputs import ClaimInputs
 from tampo.claims.scores import (
     beats_grpo_on_ecqa,
     beats_replay,
@@ -32,11 +33,6 @@ from tampo.claims.training import (
 from tampo.claims.verdicts import Judge
 from tampo.study.study import Study
 
-COLUMNS = [
-    *("id", "claim", "verdict", "estimate", "low", "high"),
-    *("unit", "published", "test", "detail"),
-]
-
 CLAIMS: tuple[Judge, ...] = (
     beats_schedules_at_one,
     beats_schedules_at_eight,
@@ -54,17 +50,17 @@ CLAIMS: tuple[Judge, ...] = (
 """The claims in order, each a function of a study and its tables."""
 
 
-def claims_table(study: Study, evidence: Evidence) -> pd.DataFrame:
+def claims_table(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
     """Return one row a claim.
 
     Returns:
         id, claim, verdict, estimate, low, high, unit, published, test, detail; estimate, low and
         high are NaN where nothing was tested, `published` where the paper gives no number.
     """
-    rows = [dataclasses.asdict(judge(study, evidence)) for judge in CLAIMS]
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    numbers = ["estimate", "low", "high", "published"]
+    rows = [dataclasses.asdict(judge(study, inputs)) for judge in CLAIMS]
+    table = pd.DataFrame(rows, columns=layout.CLAIM_COLUMNS)
+    numbers = ["estimate", layout.LOW, layout.HIGH, "published"]
     return table.astype(dict.fromkeys(numbers, float))
 
 
-__all__ = ["CLAIMS", "COLUMNS", "VERDICTS", "Claim", "Evidence", "Verdict", "claims_table"]
+__all__ = ["CLAIMS", "VERDICTS", "Claim", "ClaimInputs", "Verdict", "claims_table"]

@@ -7,13 +7,25 @@ from pathlib import Path
 
 import pandas as pd
 
+from tampo import layout
+from tampo.layout import (
+    LIKELIHOOD_CURVES,
+    METHOD,
+    OPTIMAL_TEMPERATURES,
+    POLICY,
+    PROBLEM,
+    SEED,
+    STEPS,
+    UNIMODALITY,
+)
+
 
 class NotTested(Exception):
     """The study lacks what a claim needs; the message says what."""
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ClaimInputs:
     """The tables of `results/{study}/aggregate`; a training table is None where there is none."""
 
     scores: pd.DataFrame
@@ -32,7 +44,7 @@ class Evidence:
     """method, seed, step, row, sign, temperature, log_likelihood: curves of a few trajectories."""
 
     @classmethod
-    def read(cls, folder: Path) -> Evidence:
+    def read(cls, folder: Path) -> ClaimInputs:
         """Read the tables of an aggregate folder.
 
         Raises:
@@ -45,13 +57,13 @@ class Evidence:
             return pd.read_csv(path) if path.is_file() else None
 
         return cls(
-            scores=pd.read_csv(folder / "scores.csv"),
-            problem_scores=pd.read_csv(folder / "problem_scores.csv", dtype={"problem": str}),
-            steps=optional("steps"),
-            optimal_temperatures=optional("optimal_temperatures"),
-            unimodality=optional("unimodality"),
-            policy=optional("policy"),
-            likelihood_curves=optional("likelihood_curves"),
+            scores=pd.read_csv(folder / layout.SCORES),
+            problem_scores=pd.read_csv(folder / layout.PROBLEM_SCORES, dtype={PROBLEM: str}),
+            steps=optional(STEPS),
+            optimal_temperatures=optional(OPTIMAL_TEMPERATURES),
+            unimodality=optional(UNIMODALITY),
+            policy=optional(POLICY),
+            likelihood_curves=optional(LIKELIHOOD_CURVES),
         )
 
     def of_training(
@@ -65,12 +77,12 @@ class Evidence:
         table = getattr(self, name)
         if table is None:
             raise NotTested(f"there is no {name}.csv")
-        missing = [c for c in ["method", "seed", *columns] if c not in table.columns]
+        missing = [c for c in [METHOD, SEED, *columns] if c not in table.columns]
         if missing:
             raise NotTested(f"{name}.csv has no column {', '.join(missing)}")
         if methods is None:
             return table
-        absent = [m for m in methods if m not in set(table["method"])]
+        absent = [m for m in methods if m not in set(table[METHOD])]
         if absent:
             raise NotTested(f"{name}.csv has no rows of {', '.join(absent)}")
-        return table[table["method"].isin(methods)]
+        return table[table[METHOD].isin(methods)]

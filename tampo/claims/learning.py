@@ -22,21 +22,32 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from tampo import layout
 from tampo.claims.roles import roles
+from tampo.layout import GROUP, HIGH, LOW, METHOD, REWARD, STEP
 from tampo.seeds import generator
 from tampo.statistics.permutation_tests import holm
 from tampo.study.settings import Statistics
 from tampo.study.study import Study
 from tampo.temperature.permutation_null import shuffle_within_groups
-from tampo.training.run_log import TRAJECTORIES
 
 WINDOW = 0.25
 """Share of the steps that is a run's start, and its end."""
 BATCH = 500
 """Permutations that are held in memory at a time."""
 COLUMNS = [
-    *("method", "runs", "groups", "start", "start_low", "start_high", "end", "end_low", "end_high"),
-    *("difference", "low", "high", "runs_up", "p_value", "holm"),
+    *(
+        METHOD,
+        "runs",
+        "groups",
+        "start",
+        "start_low",
+        "start_high",
+        "end",
+        "end_low",
+        "end_high",
+    ),
+    *("difference", LOW, HIGH, "runs_up", "p_value", "holm"),
 ]
 
 
@@ -74,8 +85,8 @@ def group_means(trajectories: pd.DataFrame) -> pd.DataFrame:
     Returns:
         step, reward: a row a group that has any reward.
     """
-    means = trajectories.groupby(["step", "group"])["reward"].mean().dropna()
-    return means.reset_index()[["step", "reward"]]
+    means = trajectories.groupby([STEP, GROUP])[REWARD].mean().dropna()
+    return means.reset_index()[[STEP, REWARD]]
 
 
 def windows(groups: pd.DataFrame, steps: int) -> Windows | None:
@@ -89,8 +100,8 @@ def windows(groups: pd.DataFrame, steps: int) -> Windows | None:
         None for a run too short to have both, or without a reward in either.
     """
     width = max(1, int(WINDOW * steps))
-    start = groups.loc[groups["step"] < width, "reward"].to_numpy()
-    end = groups.loc[groups["step"] >= steps - width, "reward"].to_numpy()
+    start = groups.loc[groups[STEP] < width, REWARD].to_numpy()
+    end = groups.loc[groups[STEP] >= steps - width, REWARD].to_numpy()
     return Windows(start, end) if 2 * width <= steps and len(start) and len(end) else None
 
 
@@ -155,8 +166,10 @@ def learning_rows(study: Study, results: Path) -> pd.DataFrame:
     rows = []
     for method in roles(study).fixed:
         steps = study.training_of(method).steps
-        paths = [results / "train" / method / f"seed{seed}" / TRAJECTORIES for seed in study.seeds]
-        tables = (pq.read_table(p, columns=["step", "group", "reward"]).to_pandas() for p in paths)
+        paths = [
+            layout.train_folder(results, method, seed) / layout.TRAJECTORIES for seed in study.seeds
+        ]
+        tables = (pq.read_table(p, columns=[STEP, GROUP, REWARD]).to_pandas() for p in paths)
         found = [windows(group_means(table), steps) for table in tables]
         runs = [run for run in found if run is not None]
         if not runs:

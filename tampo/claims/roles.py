@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from tampo.claims.claim_inputs import NotTested
 from tampo.study.study import UNTRAINED, Method, Study
 from tampo.temperature.meta_policy import MetaPolicySettings
-from tampo.temperature.protocol import policy_class
+from tampo.temperature.registry import policy_class
 
 PAPER = MetaPolicySettings()
 """The paper's method: the defaults of the policy's settings."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tampo.claims.claim_inputs import Evidence, NotTested
+from tampo import layout
+from tampo.claims.claim_inputs import ClaimInputs, NotTested
 from tampo.claims.roles import Roles, roles
 from tampo.claims.verdicts import Finding, all_positive, claim
+from tampo.layout import AVERAGE, METHOD, METRIC
 from tampo.seeds import generator
-from tampo.stages.aggregate import metric_name
-from tampo.statistics.intervals import AVERAGE
 from tampo.statistics.paired import PairedDifference, pair_generator, paired_differences
 from tampo.statistics.permutation_tests import PermutationTest, permutation_test
 from tampo.statistics.power import POWER, study_detectable
@@ -41,11 +41,11 @@ class _Comparison:
     unit="points",
     published=1.7,
 )
-def beats_schedules_at_one(study: Study, evidence: Evidence) -> Finding:
+def beats_schedules_at_one(study: Study, inputs: ClaimInputs) -> Finding:
     """Paired differences of TAMPO and each fixed temperature and rising linear schedule, averaged
     over benchmarks: supported if all are positive and contradicted if one is negative, each with
     p <= 1 - confidence after Holm's adjustment; the estimate is the smallest of them."""
-    return _beats_schedules(study, evidence, 1)
+    return _beats_schedules(study, inputs, 1)
 
 
 @claim(
@@ -54,19 +54,19 @@ def beats_schedules_at_one(study: Study, evidence: Evidence) -> Finding:
     unit="points",
     published=1.7,
 )
-def beats_schedules_at_eight(study: Study, evidence: Evidence) -> Finding:
+def beats_schedules_at_eight(study: Study, inputs: ClaimInputs) -> Finding:
     """As C1, for Pass@8."""
-    return _beats_schedules(study, evidence, 8)
+    return _beats_schedules(study, inputs, 8)
 
 
 @claim("C3", "α = 0.05 is the best of 0.01, 0.05 and 0.10", unit="points", published=0.9)
-def best_alpha(study: Study, evidence: Evidence) -> Finding:
+def best_alpha(study: Study, inputs: ClaimInputs) -> Finding:
     """Paired differences in mean Pass@1 of TAMPO with α = 0.05 and with each other published α, all
     else equal; the rule is that of C1."""
     parts = roles(study)
     parts.required("tampo")
     rivals = _published(parts.alphas, PUBLISHED_ALPHAS, "α")
-    return _judge(study, evidence, [(parts.tampo, rival) for rival in rivals], 1)
+    return _judge(study, inputs, [(parts.tampo, rival) for rival in rivals], 1)
 
 
 @claim(
@@ -75,18 +75,18 @@ def best_alpha(study: Study, evidence: Evidence) -> Finding:
     unit="points",
     published=1.3,
 )
-def best_top_p(study: Study, evidence: Evidence) -> Finding:
+def best_top_p(study: Study, inputs: ClaimInputs) -> Finding:
     """Paired differences in mean Pass@1 of TAMPO with p = 0.7 and with each other published p, and of
     p = 0.5 and p = 0.9 and greedy; the rule is that of C1 over all five."""
     parts = roles(study)
     parts.required("tampo")
     greedy, *others = _published(parts.top_ps, PUBLISHED_TOP_PS, "top-p")
     pairs = [(parts.tampo, rival) for rival in (greedy, *others)]
-    return _judge(study, evidence, [*pairs, *((other, greedy) for other in others)], 1)
+    return _judge(study, inputs, [*pairs, *((other, greedy) for other in others)], 1)
 
 
 @claim("C5", "On ECQA TAMPO beats GRPO and the base model", unit="points", published=1.05)
-def beats_grpo_on_ecqa(study: Study, evidence: Evidence) -> Finding:
+def beats_grpo_on_ecqa(study: Study, inputs: ClaimInputs) -> Finding:
     """Paired differences in Pass@1 on ECQA of TAMPO and each fixed temperature and the base model;
     the rule is that of C1."""
     if ECQA not in [b.name for b in study.benchmarks]:
@@ -94,40 +94,40 @@ def beats_grpo_on_ecqa(study: Study, evidence: Evidence) -> Finding:
     parts = roles(study)
     parts.required("tampo", "fixed", "base")
     pairs = [(parts.tampo, rival) for rival in (*parts.fixed, parts.base)]
-    return _judge(study, evidence, pairs, 1, [ECQA])
+    return _judge(study, inputs, pairs, 1, [ECQA])
 
 
 @claim("X1", "TAMPO beats temperatures drawn uniformly from its candidates", unit="points")
-def beats_uniform(study: Study, evidence: Evidence) -> Finding:
+def beats_uniform(study: Study, inputs: ClaimInputs) -> Finding:
     """Paired difference in mean Pass@1 of TAMPO and uniform draws: does learning the temperature
     matter, or only varying it? The rule is that of C1."""
-    return _beats_control(study, evidence, "uniform")
+    return _beats_control(study, inputs, "uniform")
 
 
 @claim("X2", "TAMPO beats the replayed temperatures of another of its runs", unit="points")
-def beats_replay(study: Study, evidence: Evidence) -> Finding:
+def beats_replay(study: Study, inputs: ClaimInputs) -> Finding:
     """Paired difference in mean Pass@1 of TAMPO and the replay of temperatures that it drew with
     another seed: does it matter that they answer to the run? The rule is that of C1."""
-    return _beats_control(study, evidence, "replay")
+    return _beats_control(study, inputs, "replay")
 
 
 @claim("X3", "TAMPO beats itself with advantages shuffled within groups", unit="points")
-def beats_shuffled(study: Study, evidence: Evidence) -> Finding:
+def beats_shuffled(study: Study, inputs: ClaimInputs) -> Finding:
     """Paired difference in mean Pass@1 of TAMPO and the same machinery without a signal; the rule is
     that of C1."""
-    return _beats_control(study, evidence, "shuffled")
+    return _beats_control(study, inputs, "shuffled")
 
 
-def _beats_schedules(study: Study, evidence: Evidence, k: int) -> Finding:
+def _beats_schedules(study: Study, inputs: ClaimInputs, k: int) -> Finding:
     parts = roles(study)
     parts.required("tampo", "fixed", "linear")
-    return _judge(study, evidence, _against(parts, [*parts.fixed, *parts.linear]), k)
+    return _judge(study, inputs, _against(parts, [*parts.fixed, *parts.linear]), k)
 
 
-def _beats_control(study: Study, evidence: Evidence, part: str) -> Finding:
+def _beats_control(study: Study, inputs: ClaimInputs, part: str) -> Finding:
     parts = roles(study)
     parts.required("tampo", part)
-    return _judge(study, evidence, _against(parts, [getattr(parts, part)]), 1)
+    return _judge(study, inputs, _against(parts, [getattr(parts, part)]), 1)
 
 
 def _against(parts: Roles, rivals: Sequence[str]) -> list[Pair]:
@@ -143,7 +143,7 @@ def _published(found: dict[float, str], values: Sequence[float], name: str) -> l
 
 def _judge(
     study: Study,
-    evidence: Evidence,
+    inputs: ClaimInputs,
     pairs: Sequence[Pair],
     k: int,
     benchmarks: Sequence[str] | None = None,
@@ -155,9 +155,9 @@ def _judge(
     """
     if k not in study.evaluation.pass_k:
         raise NotTested(f"the study does not report Pass@{k}")
-    settings, metric = study.statistics, metric_name(k)
+    settings, metric = study.statistics, layout.pass_at(k)
     benchmarks = benchmarks or [b.name for b in study.benchmarks]
-    found = _compare(evidence, pairs, metric, benchmarks, settings)
+    found = _compare(inputs, pairs, metric, benchmarks, settings)
     differences = [c.difference for c in found]
     verdict, adjusted = all_positive(
         [d.difference for d in differences], [d.p_value for d in differences], settings.confidence
@@ -180,20 +180,20 @@ def _judge(
 
 
 def _compare(
-    evidence: Evidence,
+    inputs: ClaimInputs,
     pairs: Sequence[Pair],
     metric: str,
     benchmarks: Sequence[str],
     settings: Statistics,
 ) -> list[_Comparison]:
     methods = list(dict.fromkeys(name for pair in pairs for name in pair))
-    scored = evidence.problem_scores
-    scored = set(scored[scored["metric"] == metric]["method"])
+    scored = inputs.problem_scores
+    scored = set(scored[scored[METRIC] == metric][METHOD])
     absent = [name for name in methods if name not in scored]
     if absent:
         raise NotTested(f"there are no {metric} scores of {', '.join(absent)}")
     rows = [(name, metric) for name in methods]
-    arrays = score_arrays(evidence.problem_scores, rows, benchmarks)
+    arrays = score_arrays(inputs.problem_scores, rows, benchmarks)
     found = []
     for first, second in pairs:
         tables = arrays[first, metric], arrays[second, metric]

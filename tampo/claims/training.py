@@ -5,9 +5,26 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from tampo.claims.claim_inputs import Evidence, NotTested
+from tampo.claims.claim_inputs import ClaimInputs, NotTested
 from tampo.claims.roles import roles
 from tampo.claims.verdicts import Finding, all_positive, claim, run_mean
+from tampo.layout import (
+    COUNT,
+    METHOD,
+    NEGATIVE,
+    OPTIMAL_TEMPERATURES,
+    POSITIVE,
+    SECONDS,
+    SEED,
+    SIGN,
+    STEP,
+    STEPS,
+    TEMPERATURE,
+    TOKENS,
+    TRAJECTORY_COUNT,
+    UNIMODAL,
+    UNIMODALITY,
+)
 from tampo.statistics.proportions import jeffreys_interval
 from tampo.study.study import Study
 from tampo.temperature.meta_policy import MetaPolicySettings
@@ -23,15 +40,15 @@ WINDOW = 0.25
 
 
 @claim("C6", "Training takes no longer than with a fixed temperature", "ratio", published=1.0)
-def takes_no_longer(study: Study, evidence: Evidence) -> Finding:
+def takes_no_longer(study: Study, inputs: ClaimInputs) -> Finding:
     """Ratio of TAMPO's training seconds to the geometric mean of the fixed temperatures' with the
     same seed, Student's interval over seeds on its logarithm: supported if the interval ends at or
     below 1.05, contradicted if it begins above 1.05."""
     parts = roles(study)
     parts.required("tampo", "fixed")
-    steps = evidence.of_training("steps", ["seconds", "tokens"], [parts.tampo, *parts.fixed])
-    totals = steps.groupby(["seed", "method"])[["seconds", "tokens"]].sum()
-    seconds = totals["seconds"].unstack()
+    steps = inputs.of_training(STEPS, [SECONDS, TOKENS], [parts.tampo, *parts.fixed])
+    totals = steps.groupby([SEED, METHOD])[[SECONDS, TOKENS]].sum()
+    seconds = totals[SECONDS].unstack()
     if seconds.isna().any(axis=None):
         raise NotTested("steps.csv lacks seeds of some methods")
     logs = np.log(seconds)
@@ -44,7 +61,7 @@ def takes_no_longer(study: Study, evidence: Evidence) -> Finding:
         verdict = "supported"
     elif low > 1 + TIME_MARGIN:
         verdict = "contradicted"
-    tokens = totals["tokens"].unstack().mean()
+    tokens = totals[TOKENS].unstack().mean()
     detail = "; ".join(
         f"{name}: {seconds[name].mean():.1f} s and {tokens[name]:.0f} tokens a run"
         for name in [parts.tampo, *parts.fixed]
@@ -53,12 +70,12 @@ def takes_no_longer(study: Study, evidence: Evidence) -> Finding:
 
 
 @claim("C7", "A trajectory's likelihood is unimodal in the temperature", "share", published=1.0)
-def likelihood_is_unimodal(study: Study, evidence: Evidence) -> Finding:
+def likelihood_is_unimodal(study: Study, inputs: ClaimInputs) -> Finding:
     """Share of recorded trajectories whose likelihood has one peak over the candidates: contradicted
     by a single one with two peaks beyond rounding, supported if there is none and Jeffreys' interval
     lies above 0.99."""
-    table = evidence.of_training("unimodality", ["trajectories", "unimodal"])
-    seen, single = int(table["trajectories"].sum()), int(table["unimodal"].sum())
+    table = inputs.of_training(UNIMODALITY, [TRAJECTORY_COUNT, UNIMODAL])
+    seen, single = int(table[TRAJECTORY_COUNT].sum()), int(table[UNIMODAL].sum())
     if seen == 0:
         raise NotTested("unimodality.csv has no trajectories")
     share = single / seen
@@ -70,8 +87,8 @@ def likelihood_is_unimodal(study: Study, evidence: Evidence) -> Finding:
         verdict = "supported"
     detail = f"{single} of {seen} trajectories of {len(table)} runs have one peak"
     if single < seen:
-        runs = table[table["unimodal"] < table["trajectories"]]
-        names = [f"{m} seed {s}" for m, s in zip(runs["method"], runs["seed"], strict=True)]
+        runs = table[table[UNIMODAL] < table[TRAJECTORY_COUNT]]
+        names = [f"{m} seed {s}" for m, s in zip(runs[METHOD], runs[SEED], strict=True)]
         detail += f"; others in {', '.join(names)}"
     return Finding(verdict, share, low, high, detail)
 
@@ -82,8 +99,8 @@ def probability_of_lower(first: pd.DataFrame, second: pd.DataFrame) -> float:
     Args:
         first, second: columns temperature and count.
     """
-    below = first["temperature"].to_numpy()[:, None] - second["temperature"].to_numpy()[None]
-    weights = np.outer(first["count"], second["count"])
+    below = first[TEMPERATURE].to_numpy()[:, None] - second[TEMPERATURE].to_numpy()[None]
+    weights = np.outer(first[COUNT], second[COUNT])
     return float((weights * ((below < 0) + 0.5 * (below == 0))).sum() / weights.sum())
 
 
@@ -92,7 +109,7 @@ def probability_of_lower(first: pd.DataFrame, second: pd.DataFrame) -> float:
     "Likelihood-optimal temperatures of good and bad trajectories differ",
     "probability of superiority",
 )
-def optimal_temperatures_differ(study: Study, evidence: Evidence) -> Finding:
+def optimal_temperatures_differ(study: Study, inputs: ClaimInputs) -> Finding:
     """For each fixed temperature, the chance that the likelihood-optimal temperature of a trajectory
     of positive advantage lies below that of one of negative advantage (ties half), averaged over
     seeds with Student's interval: supported if all differ from 0.5 with p <= 1 - confidence after
@@ -100,13 +117,11 @@ def optimal_temperatures_differ(study: Study, evidence: Evidence) -> Finding:
     nearest to 0.5."""
     parts = roles(study)
     parts.required("fixed")
-    table = evidence.of_training(
-        "optimal_temperatures", ["sign", "temperature", "count"], parts.fixed
-    )
+    table = inputs.of_training(OPTIMAL_TEMPERATURES, [SIGN, TEMPERATURE, COUNT], parts.fixed)
     confidence = study.statistics.confidence
     found, notes = {}, []
     for method in parts.fixed:
-        chances, means = _separations(table[table["method"] == method])
+        chances, means = _separations(table[table[METHOD] == method])
         if len(chances) < 2:
             raise NotTested(
                 f"{method} has {len(chances)} runs with trajectories of both signs; two are needed"
@@ -132,19 +147,15 @@ def optimal_temperatures_differ(study: Study, evidence: Evidence) -> Finding:
 def _separations(table: pd.DataFrame) -> tuple[list[float], tuple[float, float]]:
     """Return one separation a run that has both signs, and the mean temperature of each sign."""
     chances = []
-    for _, run in table.groupby("seed"):
-        good, bad = (
-            run[(run["sign"] == sign) & (run["count"] > 0)] for sign in ("positive", "negative")
-        )
+    for _, run in table.groupby(SEED):
+        good, bad = (run[(run[SIGN] == sign) & (run[COUNT] > 0)] for sign in (POSITIVE, NEGATIVE))
         if len(good) and len(bad):
             chances.append(probability_of_lower(good, bad))
     means = []
-    for sign in ("positive", "negative"):
-        rows = table[(table["sign"] == sign) & (table["count"] > 0)]
+    for sign in (POSITIVE, NEGATIVE):
+        rows = table[(table[SIGN] == sign) & (table[COUNT] > 0)]
         empty = rows.empty
-        means.append(
-            float("nan") if empty else np.average(rows["temperature"], weights=rows["count"])
-        )
+        means.append(float("nan") if empty else np.average(rows[TEMPERATURE], weights=rows[COUNT]))
     return chances, (means[0], means[1])
 
 
@@ -154,7 +165,7 @@ def _separations(table: pd.DataFrame) -> tuple[list[float], tuple[float, float]]
     "temperature",
     published=1.3,
 )
-def temperature_falls(study: Study, evidence: Evidence) -> Finding:
+def temperature_falls(study: Study, inputs: ClaimInputs) -> Finding:
     """Mean temperature of TAMPO's rollouts in the first and in the last quarter of the steps after
     warm-up: supported if over seeds the first lies above the candidates' mean, which uniform draws
     have, and above the last, contradicted if it lies below one of them, each with p <= 1 - confidence
@@ -168,10 +179,10 @@ def temperature_falls(study: Study, evidence: Evidence) -> Finding:
     if window < 1:
         raise NotTested(f"{training.steps - warmup} steps after warm-up have no quarters")
     centre = float(np.mean(own.candidates or training.candidate_temperatures))
-    steps = evidence.of_training("steps", ["step", "temperature"], [parts.tampo])
-    early = steps[(steps["step"] >= warmup) & (steps["step"] < warmup + window)]
-    late = steps[steps["step"] >= training.steps - window]
-    first, last = (part.groupby("seed")["temperature"].mean() for part in (early, late))
+    steps = inputs.of_training(STEPS, [STEP, TEMPERATURE], [parts.tampo])
+    early = steps[(steps[STEP] >= warmup) & (steps[STEP] < warmup + window)]
+    late = steps[steps[STEP] >= training.steps - window]
+    first, last = (part.groupby(SEED)[TEMPERATURE].mean() for part in (early, late))
     if first.empty or list(first.index) != list(last.index):
         raise NotTested("steps.csv lacks steps of TAMPO after warm-up")
     confidence = study.statistics.confidence

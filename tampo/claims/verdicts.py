@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 from tampo.claims.claim import Claim, Verdict
-from tampo.claims.claim_inputs import Evidence, NotTested
+from tampo.claims.claim_inputs import ClaimInputs, NotTested
 from tampo.statistics.permutation_tests import holm
 from tampo.study.study import Study
 
@@ -37,12 +37,12 @@ class RunMean:
     p_value: float
 
 
-Judge = Callable[[Study, Evidence], Claim]
+Judge = Callable[[Study, ClaimInputs], Claim]
 
 
 def claim(
     identity: str, statement: str, unit: str, published: float | None = None
-) -> Callable[[Callable[[Study, Evidence], Finding]], Judge]:
+) -> Callable[[Callable[[Study, ClaimInputs], Finding]], Judge]:
     """Turn a function that judges a study into one that returns a `Claim`.
 
     Args:
@@ -55,12 +55,12 @@ def claim(
     the verdict is *not tested here*, for the reason the exception gives.
     """
 
-    def decorate(rule: Callable[[Study, Evidence], Finding]) -> Judge:
+    def decorate(rule: Callable[[Study, ClaimInputs], Finding]) -> Judge:
         @wraps(rule)
-        def judge(study: Study, evidence: Evidence) -> Claim:
+        def judge(study: Study, inputs: ClaimInputs) -> Claim:
             test = " ".join((getdoc(rule) or "").split())
             try:
-                found = rule(study, evidence)
+                found = rule(study, inputs)
             except NotTested as reason:
                 nothing: Verdict = "not tested here"
                 return Claim(

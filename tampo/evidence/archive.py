@@ -18,15 +18,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tampo import layout
 from tampo.evidence.findings import Mismatch
 from tampo.evidence.withheld import give_back, withhold
 from tampo.files import checksums, directory_written_whole, sha256_of, write_atomically
+from tampo.records.run_json import read_any_run
 from tampo.records.run_records import weight_files
-from tampo.stages.report import CHECKSUMS, PAGE
 from tampo.study.study import StudyError
 
 COMPRESSED, SUMS = ".xz", "SHA256SUMS"
-REPORT, RECORD = "report", "run.json"
 PRESET = 6 | lzma.PRESET_EXTREME
 """Beyond 6 only the window grows, and no file is larger than that of 6 (8 MiB)."""
 
@@ -53,8 +53,8 @@ class Restored:
 
 def stored_name(name: Path) -> Path:
     """Return the name in the evidence of a file of the results."""
-    of_report = name.parts[:1] == (REPORT,) and name.name != PAGE
-    if of_report or name.name in (RECORD, SUMS) or name == Path():
+    of_report = name.parts[:1] == (layout.REPORT,) and name.name != layout.PAGE
+    if of_report or name.name in (layout.RUN_JSON, SUMS) or name == Path():
         return name
     return name.with_name(name.name + COMPRESSED)
 
@@ -70,13 +70,13 @@ def contents(results: Path) -> list[Path]:
     Raises:
         FileNotFoundError: there is no report, or a run.json that it was made from is missing.
     """
-    listed = json.loads((results / REPORT / CHECKSUMS).read_text(encoding="utf-8"))
+    listed = json.loads((results / layout.REPORT / layout.CHECKSUMS).read_text(encoding="utf-8"))
     names = [Path(name) for name in listed["made_from"]]
-    for path in [name for name in names if name.name == RECORD]:
-        files = json.loads((results / path).read_text(encoding="utf-8")).get("files", {})
+    for path in [name for name in names if name.name == layout.RUN_JSON]:
+        files = read_any_run(results / path).checksums
         weights = weight_files(path, files)
         names += [path.parent / name for name in files if name not in weights]
-    names += [Path(REPORT, name) for name in (*listed["report"], CHECKSUMS)]
+    names += [Path(layout.REPORT, name) for name in (*listed["report"], layout.CHECKSUMS)]
     return sorted(set(names))
 
 

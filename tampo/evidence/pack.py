@@ -9,13 +9,16 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from tampo.evidence.archive import REPORT, is_archive, restored, write_archive
+from tampo import layout
+from tampo.evidence.archive import is_archive, restored, write_archive
 from tampo.evidence.findings import Mismatch, Verification
 from tampo.evidence.verify import to_stderr, verify
 from tampo.evidence.withheld import problem_texts
 from tampo.stages.aggregate import aggregate
-from tampo.stages.report import AGGREGATE, CHECKSUMS, STUDY, References, report
+from tampo.stages.report import report
+from tampo.study.references import References
 from tampo.study.study import StudyError, load_study
+from tampo.tools.plan.measured import against_plan
 
 MOST_NAMED = 5
 """Mismatches that a refusal names; `verify` names all."""
@@ -47,13 +50,14 @@ def make_evidence(
     Raises:
         StudyError: the study is not finished or does not verify, or `out` holds something else.
     """
-    if not (results / REPORT / CHECKSUMS).is_file():
+    if not (results / layout.REPORT / layout.CHECKSUMS).is_file():
         raise StudyError(
-            f"{results}: not finished: no {REPORT}/{CHECKSUMS}; results/{{study}} or evidence is needed"
+            f"{results}: not finished: no {layout.REPORT}/{layout.CHECKSUMS}; "
+            f"{layout.RESULTS}/{{study}} or evidence is needed"
         )
     if again and not is_archive(results):
         raise StudyError(f"--again: {results} is no evidence; the workflow makes its report again")
-    texts = problem_texts(load_study(results / REPORT / STUDY, data_dir))
+    texts = problem_texts(load_study(results / layout.REPORT / layout.STUDY_COPY, data_dir))
     with ExitStack() as stack:
         source, place = results, _same
         if is_archive(results):
@@ -61,9 +65,9 @@ def make_evidence(
             _refuse(results, plain.faults)
             source, place = plain.folder, plain.outside
         if again:
-            study = load_study(source / REPORT / STUDY)
-            aggregate(study, source, source / AGGREGATE)
-            report(study, source, source / REPORT, references)
+            study = load_study(source / layout.REPORT / layout.STUDY_COPY)
+            aggregate(study, source, source / layout.AGGREGATE)
+            report(study, source, source / layout.REPORT, references, against_plan=against_plan)
         found = verify(source, None, data_dir, references, progress)
         _refuse(results, [place(mismatch) for mismatch in found.mismatches])
         write_archive(source, out, texts)

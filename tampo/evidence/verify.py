@@ -20,16 +20,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tampo import layout
 from tampo.evidence.archive import is_archive, restored
 from tampo.evidence.findings import Mismatch, Verification, compare
 from tampo.evidence.withheld import problem_texts
 from tampo.files import sha256_of
+from tampo.layout import TOKENS
 from tampo.problems.problem_sets import fingerprint, load_problems
+from tampo.records.run_json import EvaluateRun, read_any_run, read_run
 from tampo.records.run_records import has_weights, record_paths, weight_files
-from tampo.stages.aggregate import aggregate, run_folder
-from tampo.stages.report import AGGREGATE, CHECKSUMS, STUDY, References, report
+from tampo.stages.aggregate import aggregate
+from tampo.stages.report import report
+from tampo.study.references import References
 from tampo.study.settings import Benchmark
 from tampo.study.study import Study, load_study
+from tampo.tools.plan.measured import against_plan
 
 DRAWN = (".svg", ".png")
 """Files that another version of the drawing library may write differently: checksums alone."""
@@ -60,7 +65,7 @@ def verify(
         StudyError: there is no study file, or it is not valid.
         FileNotFoundError: the problem sets cannot be had.
     """
-    stored = study or results / "report" / STUDY
+    stored = study or results / layout.REPORT / layout.STUDY_COPY
     # Where problem sets lie is no part of what was reported: it serves to grade, nothing else.
     content, grading = load_study(stored), load_study(stored, data_dir)
     found = Verification()
@@ -105,39 +110,36 @@ def _check_records(study: Study, results: Path, found: Verification) -> None:
             found.fail(record_path, None, "missing")
             continue
         try:
-            record = json.loads(record_path.read_text(encoding="utf-8"))
-        except json.JSONDecodeError as error:
-            found.fail(record_path, error.lineno, f"not JSON: {error.msg}")
+            listed = read_any_run(record_path).checksums
+        except ValueError as error:
+            found.fail(record_path, None, str(error).removeprefix(f"{record_path}: "))
             continue
         found.checked["run records"] += 1
-        listed = dict(record.get("files", {}))
-        for name, entry in record.get("benchmarks", {}).items():
-            listed[f"{name}.jsonl"] = entry["file_sha256"]
         weights = weight_files(path, listed)
         if weights and not has_weights(results, path):
             found.without_weights += 1
             for name in weights:
                 del listed[name]
         for name, digest in listed.items():
-            _check_file(record_path.parent / name, digest, "run.json", found)
+            _check_file(record_path.parent / name, digest, layout.RUN_JSON, found)
 
 
 def _check_listed(results: Path, found: Verification) -> None:
     """Compare the report, and what it was made from, with checksums.json."""
-    place = results / "report" / CHECKSUMS
+    place = results / layout.REPORT / layout.CHECKSUMS
     if not place.is_file():
         found.fail(place, None, "missing")
         return
     listed = json.loads(place.read_text(encoding="utf-8"))
     for name, digest in listed["made_from"].items():
-        _check_file(results / name, digest, CHECKSUMS, found)
+        _check_file(results / name, digest, layout.CHECKSUMS, found)
     for name, digest in listed["report"].items():
-        _check_file(place.parent / name, digest, CHECKSUMS, found)
+        _check_file(place.parent / name, digest, layout.CHECKSUMS, found)
     for path in sorted(place.parent.rglob("*")):
         name = str(path.relative_to(place.parent))
         hidden = path.name.startswith(".")
-        if path.is_file() and not hidden and name not in (*listed["report"], CHECKSUMS):
-            found.fail(path, None, f"not in {CHECKSUMS}")
+        if path.is_file() and not hidden and name not in (*listed["report"], layout.CHECKSUMS):
+            found.fail(path, None, f"not in {layout.CHECKSUMS}")
 
 
 def _check_file(path: Path, digest: str, where: str, found: Verification) -> None:
@@ -170,18 +172,18 @@ def _check_grading(
     by_id = {document["id"]: document for document in documents}
     for method in [m.name for m in study.methods]:
         for seed in study.seeds:
-            folder = run_folder(results, method, seed)
+            folder = layout.evaluate_folder(results, method, seed)
             progress(f"grading {benchmark.name}, {method}, seed {seed}")
-            _check_data(folder / "run.json", benchmark.name, data, found)
-            path = folder / f"{benchmark.name}.jsonl"
+            _check_data(folder / layout.RUN_JSON, benchmark.name, data, found)
+            path = folder / layout.samples_file(benchmark.name)
             for number, row in _lines(path, found):
                 _check_row(path, number, row, by_id, found)
 
 
 def _check_data(path: Path, benchmark: str, data: str, found: Verification) -> None:
     if path.is_file():
-        entry = json.loads(path.read_text(encoding="utf-8"))["benchmarks"].get(benchmark)
-        recorded = entry["data"]["sha256"] if entry else "none"
+        entry = read_run(path, EvaluateRun).benchmarks.get(benchmark)
+        recorded = entry.data["sha256"] if entry else "none"
         if recorded != data:
             found.fail(path, None, f"{benchmark}: problems {recorded[:12]}…, here {data[:12]}…")
 
@@ -215,7 +217,7 @@ def _check_row(
     if row["answer"] != document["answer"]:
         found.fail(path, number, f"answer {row['answer']}, the benchmark has {document['answer']}")
     stored = row["responses"]
-    texts = [Response(r["response"], r["finish"], r["tokens"]) for r in stored]
+    texts = [Response(r["response"], r["finish"], r[TOKENS]) for r in stored]
     try:
         graded = process_results(document, [texts])["responses"]
     except ValueError as error:
@@ -238,17 +240,24 @@ def _check_derived(
     with tempfile.TemporaryDirectory() as temporary:
         again = Path(temporary) / results.resolve().name
         again.mkdir()
-        for stage in ("model", "train", "evaluate"):
+        for stage in (layout.MODEL, layout.TRAIN, layout.EVALUATE):
             (again / stage).symlink_to((results / stage).resolve())
         try:
-            aggregate(study, again, again / AGGREGATE)
-            report(study, again, again / "report", references, draw=False)
+            aggregate(study, again, again / layout.AGGREGATE)
+            report(
+                study,
+                again,
+                again / layout.REPORT,
+                references,
+                against_plan=against_plan,
+                draw=False,
+            )
         except (ValueError, KeyError, FileNotFoundError) as error:
             text = str(error).replace(str(again), str(results))
             found.fail(results, None, f"cannot be aggregated and reported again: {text}")
             return
-        for folder in (AGGREGATE, "report"):
+        for folder in (layout.AGGREGATE, layout.REPORT):
             for path in sorted((again / folder).rglob("*")):
-                if path.is_file() and path.suffix not in DRAWN and path.name != CHECKSUMS:
+                if path.is_file() and path.suffix not in DRAWN and path.name != layout.CHECKSUMS:
                     found.checked["derived files"] += 1
                     compare(results / path.relative_to(again), path, found)

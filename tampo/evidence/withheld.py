@@ -12,7 +12,9 @@ from pathlib import Path
 
 from jinja2.utils import htmlsafe_json_dumps
 
+from tampo import layout
 from tampo.files import to_jsonl
+from tampo.layout import PROBLEM
 from tampo.problems.catalogue import CATALOGUE
 from tampo.problems.problem_sets import load_problems
 from tampo.study.study import Study, StudyError
@@ -25,7 +27,7 @@ def problem_texts(study: Study) -> dict[str, str]:
         ProblemSetError: a set cannot be read.
     """
     return {
-        problem["id"]: problem["problem"]
+        problem["id"]: problem[PROBLEM]
         for benchmark in study.benchmarks
         if CATALOGUE[benchmark.name].make is None
         for problem in load_problems(benchmark.name, study.data_dir, benchmark.limit)
@@ -60,7 +62,7 @@ def give_back(name: Path, content: bytes, texts: Mapping[str, str]) -> bytes:
 
 
 def _may_hold(name: Path) -> bool:
-    return name.suffix == ".html" or (name.parts[0] == "evaluate" and name.suffix == ".jsonl")
+    return name.suffix == ".html" or (name.parts[0] == layout.EVALUATE and name.suffix == ".jsonl")
 
 
 def _place(key: str) -> str:

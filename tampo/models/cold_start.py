@@ -21,8 +21,8 @@ from tampo import seeds
 from tampo.models.precision import require_precision
 from tampo.problems import prompts
 from tampo.problems.problem_sets import fingerprint, load_problems, source
+from tampo.problems.prompts import Prompt
 from tampo.study.model_settings import WarmUp
-from tampo.study.settings import Prompt
 
 logger = logging.getLogger(__name__)
 

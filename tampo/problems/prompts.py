@@ -2,7 +2,27 @@
 
 from __future__ import annotations
 
-from tampo.study.settings import Prompt
+from pydantic import BaseModel, ConfigDict, field_validator
+
+
+class Prompt(BaseModel):
+    """The prompt, written once and used in training and in evaluation alike."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True
+    )
+
+    system: str | None = None
+    """System message, or null for none."""
+    user: str = "{problem}"
+    """User message; `{problem}` stands for the problem's text."""
+
+    @field_validator("user")
+    @classmethod
+    def _names_the_problem(cls, value: str) -> str:
+        if value.count("{problem}") != 1:
+            raise ValueError("must contain {problem} exactly once")
+        return value
 
 
 def user_message(prompt: Prompt, problem: str) -> str:

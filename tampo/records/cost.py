@@ -11,13 +11,27 @@ The rows stand under the benchmark names `training` and `evaluation`, which no b
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from tampo import layout
 from tampo.files import read_jsonl
-
-TRAINING, EVALUATION = "training", "evaluation"
+from tampo.layout import (
+    BENCHMARK,
+    CPU_SECONDS,
+    EVALUATION,
+    GPU_SECONDS,
+    METRIC,
+    ROLLOUT_TOKENS,
+    ROLLOUT_TRUNCATED,
+    SECONDS,
+    TOKENS,
+    TRAINING,
+    TRUNCATED,
+    VALUE,
+    N,
+)
+from tampo.records.run_json import EvaluateRun, TrainRun, read_run
 
 
 def training_cost(folder: Path) -> list[dict[str, Any]]:
@@ -26,14 +40,15 @@ def training_cost(folder: Path) -> list[dict[str, Any]]:
     Raises:
         FileNotFoundError: one of the files is missing.
     """
-    steps, record = read_jsonl(folder / "steps.jsonl"), _record(folder)
+    steps = read_jsonl(folder / layout.STEPS_LOG)
+    record = read_run(folder / layout.RUN_JSON, TrainRun)
     rollouts = sum(step["completions"] for step in steps)
-    truncated = sum(step["truncated"] * step["completions"] for step in steps)
-    wall, cpu = (sum(step["seconds"][clock] for step in steps) for clock in ("total", "cpu"))
-    gpus = record["processes"] if record["hardware"]["gpus"] else 0
+    truncated = sum(step[TRUNCATED] * step["completions"] for step in steps)
+    wall, cpu = (sum(step[SECONDS][clock] for step in steps) for clock in ("total", "cpu"))
+    gpus = record.processes if record.hardware.gpus else 0
     values = [
-        ("rollout_tokens", sum(step["tokens"] for step in steps), len(steps)),
-        ("rollout_truncated", truncated / rollouts, rollouts),
+        (ROLLOUT_TOKENS, sum(step[TOKENS] for step in steps), len(steps)),
+        (ROLLOUT_TRUNCATED, truncated / rollouts, rollouts),
         *_seconds(wall, cpu, gpus),
     ]
     return _rows(TRAINING, values)
@@ -45,20 +60,18 @@ def evaluation_cost(folder: Path) -> list[dict[str, Any]]:
     Raises:
         FileNotFoundError: it is missing.
     """
-    record = _record(folder)
-    spent = record["seconds"]
-    return _rows(EVALUATION, _seconds(spent["wall"], spent["cpu"], len(record["hardware"]["gpus"])))
-
-
-def _record(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    record = read_run(folder / layout.RUN_JSON, EvaluateRun)
+    spent = record.seconds
+    return _rows(EVALUATION, _seconds(spent.wall, spent.cpu, len(record.hardware.gpus)))
 
 
 def _seconds(wall: float, cpu: float, gpus: int) -> list[tuple[str, float, int]]:
-    return [("seconds", wall, 1), ("cpu_seconds", cpu, 1), ("gpu_seconds", wall * gpus, 1)]
+    return [
+        (SECONDS, wall, 1),
+        (CPU_SECONDS, cpu, 1),
+        (GPU_SECONDS, wall * gpus, 1),
+    ]
 
 
 def _rows(name: str, values: list[tuple[str, float, int]]) -> list[dict[str, Any]]:
-    return [
-        {"benchmark": name, "metric": metric, "value": value, "n": n} for metric, value, n in values
-    ]
+    return [{BENCHMARK: name, METRIC: metric, VALUE: value, N: n} for metric, value, n in values]

@@ -16,6 +16,7 @@ from typing import Any
 
 import tampo
 from tampo.files import sha256_of
+from tampo.records.run_json import VERSION
 
 REVISION = "commit.json"
 """At the root of a packed study, which has no git: its commit, and the checksums of its files."""
@@ -39,7 +40,7 @@ PACKAGES = [
 
 
 def collect(stage: str, arguments: dict[str, Any], started: float) -> dict[str, Any]:
-    """Return the record of a stage that ends now.
+    """Return what every run.json holds, for a stage that ends now (`tampo.records.run_json`).
 
     Args:
         stage: name of the subcommand.
@@ -48,6 +49,7 @@ def collect(stage: str, arguments: dict[str, Any], started: float) -> dict[str, 
     """
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return {
+        "version": VERSION,
         "stage": stage,
         # Not the interpreter's path: a record is read on other machines, and packages are listed.
         "command": ["python", "-m", "tampo", *sys.argv[1:]],

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
+from tampo import layout
 from tampo.files import sha256_of
 from tampo.grading import OUTCOMES
-from tampo.records.cost import EVALUATION, TRAINING
+from tampo.layout import (
+    AT_LIMIT,
+    BENCHMARK,
+    CPU_SECONDS,
+    EVALUATION,
+    GPU_SECONDS,
+    METHOD,
+    METRIC,
+    ROLLOUT_TOKENS,
+    ROLLOUT_TRUNCATED,
+    SEED,
+    TOKENS,
+    TRAINING,
+    VALUE,
+    N,
+)
+from tampo.records.run_json import AnyRun, EvaluateRun, TrainRun, read_any_run
 from tampo.study.study import Study
 
 SECONDS_PER_HOUR = 3600
-MODEL, CHECKPOINT = "model", "checkpoint"
-"""Folders of weights: the base model's, and the one inside a training run."""
 
 
 @dataclass(frozen=True)
@@ -26,24 +40,27 @@ class RunRecord:
 
     path: Path
     """Path of the file below the study's results."""
-    stage: str
     method: str | None
     """None for the base model."""
     seed: int | None
-    content: dict[str, Any]
+    run: AnyRun
+    """Its content."""
     sha256: str
     """Checksum of the file itself."""
 
 
 def record_paths(study: Study) -> list[tuple[Path, str | None, int | None]]:
     """Return path below the results, method and seed of every run.json of a finished study."""
-    paths: list[tuple[Path, str | None, int | None]] = [(Path(MODEL, "run.json"), None, None)]
-    for stage, methods in (
-        ("train", study.trained_methods),
-        ("evaluate", [method.name for method in study.methods]),
+    here = Path()
+    paths: list[tuple[Path, str | None, int | None]] = [
+        (here / layout.MODEL / layout.RUN_JSON, None, None)
+    ]
+    for folder_of, methods in (
+        (layout.train_folder, study.trained_methods),
+        (layout.evaluate_folder, [method.name for method in study.methods]),
     ):
         paths += [
-            (Path(stage, method, f"seed{seed}", "run.json"), method, seed)
+            (folder_of(here, method, seed) / layout.RUN_JSON, method, seed)
             for method in methods
             for seed in study.seeds
         ]
@@ -57,9 +74,9 @@ def weight_files(path: Path, listed: Iterable[str]) -> list[str]:
         path: of the run.json, below the study's results.
         listed: names in it, relative to its folder.
     """
-    if path.parts[0] == MODEL:
+    if path.parts[0] == layout.MODEL:
         return list(listed)
-    return [name for name in listed if Path(name).parts[0] == CHECKPOINT]
+    return [name for name in listed if Path(name).parts[0] == layout.CHECKPOINT]
 
 
 def has_weights(results: Path, path: Path) -> bool:
@@ -74,8 +91,8 @@ def has_weights(results: Path, path: Path) -> bool:
         run.json alone: weights of which a part is gone are not absent, they are damaged.
     """
     folder = (results / path).parent
-    if path.parts[0] != MODEL:
-        return (folder / CHECKPOINT).exists()
+    if path.parts[0] != layout.MODEL:
+        return (folder / layout.CHECKPOINT).exists()
     return any(f.name != path.name and not f.name.startswith(".") for f in folder.iterdir())
 
 
@@ -84,26 +101,21 @@ def read_records(study: Study, results: Path) -> list[RunRecord]:
 
     Raises:
         FileNotFoundError: names every one that is missing.
-        ValueError: names a file that is not JSON.
+        ValueError: names a file that is no run.json, and why.
     """
     paths = record_paths(study)
     missing = [str(results / path) for path, _, _ in paths if not (results / path).is_file()]
     if missing:
         raise FileNotFoundError("runs have not ended:\n" + "\n".join(missing))
-    records = []
-    for path, method, seed in paths:
-        try:
-            content = json.loads((results / path).read_text(encoding="utf-8"))
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{results / path}: not JSON: {error.msg}") from error
-        digest = sha256_of(results / path)
-        records.append(RunRecord(path, content["stage"], method, seed, content, digest))
-    return records
+    return [
+        RunRecord(path, method, seed, read_any_run(results / path), sha256_of(results / path))
+        for path, method, seed in paths
+    ]
 
 
-def hours(records: Iterable[RunRecord], clock: str = "wall") -> float:
+def hours(records: Iterable[RunRecord], clock: Literal["wall", "cpu"] = "wall") -> float:
     """Return the hours of all records together; `clock` is `wall` or `cpu`."""
-    return sum(record.content["seconds"][clock] for record in records) / SECONDS_PER_HOUR
+    return sum(getattr(record.run.seconds, clock) for record in records) / SECONDS_PER_HOUR
 
 
 def cost_by_method(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
@@ -120,23 +132,23 @@ def cost_by_method(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for method in [m.name for m in study.methods]:
-        own = scores[scores["method"] == method]
-        training = own[own["benchmark"] == TRAINING]
-        evaluation = own[own["benchmark"] == EVALUATION]
-        responses = own[own["metric"].isin(["tokens", "at_limit"])]
+        own = scores[scores[METHOD] == method]
+        training = own[own[BENCHMARK] == TRAINING]
+        evaluation = own[own[BENCHMARK] == EVALUATION]
+        responses = own[own[METRIC].isin([TOKENS, AT_LIMIT])]
         rows.append(
             {
-                "method": method,
-                "runs": own["seed"].nunique(),
+                METHOD: method,
+                "runs": own[SEED].nunique(),
                 "training_hours": _total(training, "seconds") / SECONDS_PER_HOUR,
-                "training_cpu_hours": _total(training, "cpu_seconds") / SECONDS_PER_HOUR,
-                "training_gpu_hours": _total(training, "gpu_seconds") / SECONDS_PER_HOUR,
-                "training_tokens": _total(training, "rollout_tokens"),
-                "training_truncated": _share(training, "rollout_truncated"),
+                "training_cpu_hours": _total(training, CPU_SECONDS) / SECONDS_PER_HOUR,
+                "training_gpu_hours": _total(training, GPU_SECONDS) / SECONDS_PER_HOUR,
+                "training_tokens": _total(training, ROLLOUT_TOKENS),
+                "training_truncated": _share(training, ROLLOUT_TRUNCATED),
                 "evaluation_hours": _total(evaluation, "seconds") / SECONDS_PER_HOUR,
-                "evaluation_tokens": _share(responses, "tokens")
-                * responses.loc[responses["metric"] == "tokens", "n"].sum(),
-                "evaluation_at_limit": _share(responses, "at_limit"),
+                "evaluation_tokens": _share(responses, TOKENS)
+                * responses.loc[responses[METRIC] == TOKENS, N].sum(),
+                "evaluation_at_limit": _share(responses, AT_LIMIT),
             }
         )
     return pd.DataFrame(rows)
@@ -144,14 +156,14 @@ def cost_by_method(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
 
 def _total(rows: pd.DataFrame, metric: str) -> float:
     """Return the sum of a metric; NaN where no run has it, which is not the same as 0."""
-    return float(rows.loc[rows["metric"] == metric, "value"].sum(min_count=1))
+    return float(rows.loc[rows[METRIC] == metric, VALUE].sum(min_count=1))
 
 
 def _share(rows: pd.DataFrame, metric: str) -> float:
     """Return the mean of a metric over everything that its rows are means of."""
-    own = rows[rows["metric"] == metric]
-    total = own["n"].sum()
-    return float((own["value"] * own["n"]).sum() / total) if total else float("nan")
+    own = rows[rows[METRIC] == metric]
+    total = own[N].sum()
+    return float((own[VALUE] * own[N]).sum() / total) if total else float("nan")
 
 
 def outcome_counts(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
@@ -162,12 +174,12 @@ def outcome_counts(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for method in [m.name for m in study.methods]:
-        own = scores[(scores["method"] == method) & scores["metric"].isin(OUTCOMES)]
+        own = scores[(scores[METHOD] == method) & scores[METRIC].isin(OUTCOMES)]
         # Shares of n responses are stored; n times a share is the whole number it came from.
-        counts = (own["value"] * own["n"]).groupby(own["metric"]).sum().round().astype(int)
-        responses = int(own.loc[own["metric"] == OUTCOMES[0], "n"].sum())
+        counts = (own[VALUE] * own[N]).groupby(own[METRIC]).sum().round().astype(int)
+        responses = int(own.loc[own[METRIC] == OUTCOMES[0], N].sum())
         rows.append(
-            {"method": method, "responses": responses, **{o: int(counts[o]) for o in OUTCOMES}}
+            {METHOD: method, "responses": responses, **{o: int(counts[o]) for o in OUTCOMES}}
         )
     return pd.DataFrame(rows)
 
@@ -177,22 +189,23 @@ def irregularities(records: list[RunRecord]) -> list[str]:
     sentences = []
     for record in records:
         name = record.path.parent
-        left_out = record.content.get("problems_left_out", {}).get("ids", [])
-        if left_out:
-            reason = record.content["problems_left_out"]["reason"]
+        if not isinstance(record.run, TrainRun):
+            continue
+        if left_out := record.run.problems_left_out.ids:
+            reason = record.run.problems_left_out.reason
             sentences.append(f"{name}: {len(left_out)} training problems left out ({reason}).")
-        if record.content.get("resumed_from") is not None:
-            step = record.content["resumed_from"]
-            sentences.append(f"{name}: interrupted and resumed from step {step}.")
-    sources = [record.content["source"] for record in records]
-    if dirty := sum(bool(source["dirty"]) for source in sources):
+        if record.run.resumed_from is not None:
+            checkpoint = record.run.resumed_from
+            sentences.append(f"{name}: interrupted and resumed from {checkpoint}.")
+    sources = [record.run.source for record in records]
+    if dirty := sum(bool(source.dirty) for source in sources):
         sentences.append(
             f"{dirty} of {len(sources)} runs came from files that differ from the commit."
         )
-    if unknown := sum(source["commit"] is None for source in sources):
+    if unknown := sum(source.commit is None for source in sources):
         sentences.append(f"{unknown} of {len(sources)} runs do not know their commit.")
     for what, groups in (
-        ("commits", {source["commit"] for source in sources}),
+        ("commits", {source.commit for source in sources}),
         ("sets of package versions", {_packages(record) for record in records}),
         ("kinds of machine", {_machine(record) for record in records}),
     ):
@@ -209,11 +222,11 @@ def environments(records: list[RunRecord]) -> list[dict[str, Any]]:
     """
     groups: dict[tuple, dict[str, Any]] = {}
     for record in records:
-        content = record.content
+        run = record.run
         key = (
-            content["tampo"],
-            content["source"]["commit"],
-            content["python"],
+            run.tampo,
+            run.source.commit,
+            run.python,
             _packages(record),
             _machine(record),
         )
@@ -223,15 +236,15 @@ def environments(records: list[RunRecord]) -> list[dict[str, Any]]:
 
 
 def _packages(record: RunRecord) -> str:
-    return ", ".join(f"{name} {version}" for name, version in record.content["packages"].items())
+    return ", ".join(f"{name} {version}" for name, version in record.run.packages.items())
 
 
 def _machine(record: RunRecord) -> str:
-    facts = record.content["hardware"]
-    gpus = facts.get("gpus") or []
+    facts = record.run.hardware
+    gpus = facts.gpus
     accelerators = f"{len(gpus)} × {gpus[0]}" if gpus else "no GPU"
-    memory = f"{facts['memory_mib'] / 1024:.0f} GiB"
-    return f"{facts['processor']}, {facts['cores']} cores, {memory}, {accelerators}"
+    memory = f"{facts.memory_mib / 1024:.0f} GiB"
+    return f"{facts.processor}, {facts.cores} cores, {memory}, {accelerators}"
 
 
 def data_sources(records: list[RunRecord]) -> pd.DataFrame:
@@ -241,14 +254,16 @@ def data_sources(records: list[RunRecord]) -> pd.DataFrame:
     """
     rows = {}
     for record in records:
-        for name, entry in record.content.get("benchmarks", {}).items():
-            source = {key: value for key, value in entry["data"].items() if key != "sha256"}
+        if not isinstance(record.run, EvaluateRun):
+            continue
+        for name, entry in record.run.benchmarks.items():
+            source = {key: value for key, value in entry.data.items() if key != "sha256"}
             row = {
-                "benchmark": name,
-                "task version": entry["version"],
-                "problems": entry["problems"],
+                BENCHMARK: name,
+                "task version": entry.version,
+                "problems": entry.problems,
                 "source": ", ".join(f"{k} {v}" for k, v in source.items()),
-                "sha256": entry["data"]["sha256"],
+                "sha256": entry.data["sha256"],
             }
             rows[tuple(row.values())] = row
     return pd.DataFrame(list(rows.values()))

@@ -29,27 +29,37 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from tampo import layout
 from tampo.files import IncompleteResults, read_jsonl, write_atomically
+from tampo.layout import (
+    ADVANTAGE,
+    CANDIDATE,
+    CANDIDATES,
+    COUNT,
+    LARGEST_DIP,
+    LIKELIHOOD_CURVES,
+    LIKELIHOOD_PREFIX,
+    LOG_LIKELIHOOD,
+    METHOD,
+    OPTIMAL_TEMPERATURES,
+    POLICY,
+    PROBABILITIES,
+    PROBABILITY,
+    ROW,
+    SECONDS,
+    SEED,
+    SIGN,
+    SIGNS,
+    STEP,
+    STEPS,
+    TEMPERATURE,
+    TRAINING_TABLES,
+    TRAJECTORY_COUNT,
+    UNIMODAL,
+    UNIMODALITY,
+)
 from tampo.study.study import Study
-from tampo.training.run_log import POLICY, STEPS, TRAJECTORIES
 
-RUN = ["method", "seed"]
-STEP_NUMBERS = [
-    *("step", "temperature", "reward", "reward_std", "entropy", "entropy_at_one", "mixed_groups"),
-    *("truncated", "tokens", "mean_length", "loss", "grad_norm", "kl", "seconds"),
-    *("seconds_generate", "seconds_reward", "seconds_cpu"),
-]
-COLUMNS = {
-    "steps": [*RUN, *STEP_NUMBERS],
-    "policy": [*RUN, "step", "candidate", "probability"],
-    "optimal_temperatures": [*RUN, "sign", "temperature", "count"],
-    "unimodality": [*RUN, "trajectories", "unimodal", "largest_dip"],
-    "likelihood_curves": [*RUN, "step", "row", "sign", "temperature", "log_likelihood"],
-}
-"""Tables by the stem of their file, and the columns that each has at least."""
-SIGNS = ("positive", "negative", "zero")
-LIKELIHOOD = "log_likelihood_"
-"""Prefix of the parquet columns with a trajectory's mean log-likelihood under a candidate."""
 DIP_TOLERANCE = 1e-5
 """Nats by which a likelihood may dip and still count as having one peak: float32 log-sum-exps of
 logits up to 100 round at about this size."""
@@ -94,11 +104,11 @@ def read_trajectories(path: Path) -> Trajectories:
     Raises:
         IncompleteResults: no trajectory, no recorded candidate, or a number that is not finite.
     """
-    names = [name for name in pq.read_schema(path).names if name.startswith(LIKELIHOOD)]
+    names = [name for name in pq.read_schema(path).names if name.startswith(LIKELIHOOD_PREFIX)]
     if not names:
-        raise IncompleteResults(f"{path}: no column {LIKELIHOOD}*")
-    names.sort(key=lambda name: float(name.removeprefix(LIKELIHOOD)))
-    table = pq.read_table(path, columns=["step", "row", "advantage", *names])
+        raise IncompleteResults(f"{path}: no column {LIKELIHOOD_PREFIX}*")
+    names.sort(key=lambda name: float(name.removeprefix(LIKELIHOOD_PREFIX)))
+    table = pq.read_table(path, columns=[STEP, ROW, ADVANTAGE, *names])
     columns = {name: table[name].to_numpy() for name in table.column_names}
     if not len(table):
         raise IncompleteResults(f"{path}: no trajectories")
@@ -106,12 +116,12 @@ def read_trajectories(path: Path) -> Trajectories:
         bad = int((~np.isfinite(values)).sum())
         if bad:
             raise IncompleteResults(f"{path}: {name} is not finite in {bad} of {len(values)} rows")
-    advantage = columns["advantage"]
+    advantage = columns[ADVANTAGE]
     return Trajectories(
-        step=columns["step"],
-        row=columns["row"],
+        step=columns[STEP],
+        row=columns[ROW],
         sign=np.select([advantage > 0, advantage < 0], SIGNS[:2], SIGNS[2]),
-        candidates=np.array([float(name.removeprefix(LIKELIHOOD)) for name in names]),
+        candidates=np.array([float(name.removeprefix(LIKELIHOOD_PREFIX)) for name in names]),
         log_likelihoods=np.stack([columns[name] for name in names], axis=1),
     )
 
@@ -120,22 +130,24 @@ def step_rows(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the lines of steps.jsonl flat: `seconds` is the total, `seconds_*` are its parts."""
     rows = []
     for record in records:
-        parts = dict(record["seconds"])
-        flat = {name: value for name, value in record.items() if name != "seconds"}
-        flat["seconds"] = parts.pop("total")
-        rows.append(flat | {f"seconds_{name}": value for name, value in parts.items()})
+        parts = dict(record[SECONDS])
+        flat = {name: value for name, value in record.items() if name != SECONDS}
+        flat[SECONDS] = parts.pop("total")
+        rows.append(flat | {f"{SECONDS}_{name}": value for name, value in parts.items()})
     return rows
 
 
 def policy_rows(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return one row a (step, candidate) of the lines of policy.jsonl that have a distribution."""
     return [
-        {"step": record["step"], "candidate": candidate, "probability": probability}
+        {
+            STEP: record[STEP],
+            CANDIDATE: candidate,
+            PROBABILITY: probability,
+        }
         for record in records
-        if "probabilities" in record
-        for candidate, probability in zip(
-            record["candidates"], record["probabilities"], strict=True
-        )
+        if PROBABILITIES in record
+        for candidate, probability in zip(record[CANDIDATES], record[PROBABILITIES], strict=True)
     ]
 
 
@@ -147,7 +159,7 @@ def optimal_temperature_rows(trajectories: Trajectories) -> list[dict[str, Any]]
         chosen = best[trajectories.sign == sign]
         counts = np.bincount(chosen, minlength=len(trajectories.candidates))
         rows += [
-            {"sign": sign, "temperature": float(temperature), "count": int(count)}
+            {SIGN: sign, TEMPERATURE: float(temperature), COUNT: int(count)}
             for temperature, count in zip(trajectories.candidates, counts, strict=True)
         ]
     return rows
@@ -157,9 +169,9 @@ def unimodality_row(trajectories: Trajectories) -> dict[str, Any]:
     """Return how many of the run's curves have one peak, up to `DIP_TOLERANCE`."""
     depths = dips(trajectories.log_likelihoods)
     return {
-        "trajectories": len(depths),
-        "unimodal": int((depths <= DIP_TOLERANCE).sum()),
-        "largest_dip": float(depths.max()),
+        TRAJECTORY_COUNT: len(depths),
+        UNIMODAL: int((depths <= DIP_TOLERANCE).sum()),
+        LARGEST_DIP: float(depths.max()),
     }
 
 
@@ -171,10 +183,18 @@ def likelihood_curve_rows(trajectories: Trajectories) -> list[dict[str, Any]]:
         places = order[trajectories.sign[order] == sign]
         for position in sorted({0, len(places) // 2, len(places) - 1} if len(places) else ()):
             place = places[position]
-            key = {"step": int(trajectories.step[place]), "row": int(trajectories.row[place])}
+            key = {
+                STEP: int(trajectories.step[place]),
+                ROW: int(trajectories.row[place]),
+            }
             curve = zip(trajectories.candidates, trajectories.log_likelihoods[place], strict=True)
             rows += [
-                key | {"sign": sign, "temperature": float(t), "log_likelihood": float(value)}
+                key
+                | {
+                    SIGN: sign,
+                    TEMPERATURE: float(t),
+                    LOG_LIKELIHOOD: float(value),
+                }
                 for t, value in curve
             ]
     return rows
@@ -190,36 +210,36 @@ def read_training_run(folder: Path, steps: int) -> dict[str, list[dict[str, Any]
     Raises:
         IncompleteResults: names every file that is missing or incomplete.
     """
-    names = ("run.json", STEPS, POLICY, TRAJECTORIES)
+    names = (layout.RUN_JSON, *layout.TRAINING_LOGS)
     faults = [f"{folder / name}: missing" for name in names if not (folder / name).is_file()]
     if faults:
         raise IncompleteResults("\n".join(faults))
     try:
-        logged = step_rows(read_jsonl(folder / STEPS))
+        logged = step_rows(read_jsonl(folder / layout.STEPS_LOG))
     except KeyError as error:
-        raise IncompleteResults(f"{folder / STEPS}: a line has no key {error}") from None
-    if [row.get("step") for row in logged] != list(range(steps)):
+        raise IncompleteResults(f"{folder / layout.STEPS_LOG}: a line has no key {error}") from None
+    if [row.get(STEP) for row in logged] != list(range(steps)):
         raise IncompleteResults(
-            f"{folder / STEPS}: {len(logged)} lines are not the steps 0 to {steps - 1} in order"
+            f"{folder / layout.STEPS_LOG}: {len(logged)} lines are not the steps 0 to {steps - 1} in order"
         )
     try:
-        policy = policy_rows(read_jsonl(folder / POLICY))
+        policy = policy_rows(read_jsonl(folder / layout.POLICY_LOG))
     except (KeyError, ValueError) as error:
         raise IncompleteResults(
-            f"{folder / POLICY}: candidates and probabilities of a line do not match: {error}"
+            f"{folder / layout.POLICY_LOG}: candidates and probabilities of a line do not match: {error}"
         ) from None
-    trajectories = read_trajectories(folder / TRAJECTORIES)
+    trajectories = read_trajectories(folder / layout.TRAJECTORIES)
     return {
-        "steps": logged,
-        "policy": policy,
-        "optimal_temperatures": optimal_temperature_rows(trajectories),
-        "unimodality": [unimodality_row(trajectories)],
-        "likelihood_curves": likelihood_curve_rows(trajectories),
+        STEPS: logged,
+        POLICY: policy,
+        OPTIMAL_TEMPERATURES: optimal_temperature_rows(trajectories),
+        UNIMODALITY: [unimodality_row(trajectories)],
+        LIKELIHOOD_CURVES: likelihood_curve_rows(trajectories),
     }
 
 
 def training_tables(study: Study, results: Path) -> dict[str, pd.DataFrame]:
-    """Return the tables of all trained runs of a study, by the names in `COLUMNS`.
+    """Return the tables of all trained runs of a study, by the names in `TRAINING_TABLES`.
 
     Args:
         study: names the methods, the seeds and their steps.
@@ -228,21 +248,21 @@ def training_tables(study: Study, results: Path) -> dict[str, pd.DataFrame]:
     Raises:
         IncompleteResults: names every run that is missing or incomplete.
     """
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in COLUMNS}
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TRAINING_TABLES}
     faults = []
     for method in study.trained_methods:
         for seed in study.seeds:
-            folder = results / "train" / method / f"seed{seed}"
+            folder = layout.train_folder(results, method, seed)
             try:
                 run = read_training_run(folder, study.training_of(method).steps)
             except IncompleteResults as error:
                 faults.append(str(error))
                 continue
             for name, found in run.items():
-                rows[name] += [{"method": method, "seed": seed} | row for row in found]
+                rows[name] += [{METHOD: method, SEED: seed} | row for row in found]
     if faults:
         raise IncompleteResults("training runs are missing or incomplete:\n" + "\n".join(faults))
-    return {name: _table(found, COLUMNS[name]) for name, found in rows.items()}
+    return {name: _table(found, TRAINING_TABLES[name]) for name, found in rows.items()}
 
 
 def _table(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
@@ -258,4 +278,6 @@ def write_training_tables(study: Study, results: Path, out: Path) -> None:
         IncompleteResults: names every run that is missing or incomplete; nothing is written.
     """
     for name, table in training_tables(study, results).items():
-        write_atomically(out / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
+        write_atomically(
+            out / layout.table_file(name), table.to_csv(index=False, lineterminator="\n")
+        )

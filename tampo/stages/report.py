@@ -8,62 +8,32 @@ the study is stored beside it, so that `python -m tampo verify` needs nothing el
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import yaml
 
-from tampo.claims import Evidence, claims_table
+from tampo import layout
+from tampo.claims import ClaimInputs, claims_table
 from tampo.claims.roles import roles
 from tampo.files import checksums, sha256_of, write_atomically, write_json
-from tampo.records.run_records import read_records, record_paths
+from tampo.records.run_records import RunRecord, read_records, record_paths
 from tampo.report.figures import FIGURES, write_figures
 from tampo.report.latex import to_latex
 from tampo.report.page import Contents, render
 from tampo.report.page.samples import choose_samples
-from tampo.report.published import LEGEND, PREFIX, PUBLISHED, beside, published_tables
+from tampo.report.published import LEGEND, beside
 from tampo.report.tables import readable, score_table, to_csv, to_markdown
-from tampo.stages.aggregate import metric_name, pass_metrics, run_folder
 from tampo.statistics.ranking import RULE, Marks, marks
 from tampo.statistics.robust_scores import robust_table
 from tampo.study.departures import SOURCES, departures, rulings
+from tampo.study.references import References
 from tampo.study.study import Study, Table
 
-AGGREGATE = "aggregate"
-"""Folder, below a study's results, of the tables that everything here is made from."""
-STUDIES = Path("workflow/studies")
-PAPER = "paper"
-"""Name of the study that describes the published experiment."""
-STUDY, CLAIMS, ROBUST, PAGE, CHECKSUMS, FIGURE_FOLDER = (
-    "study.yaml",
-    "claims.csv",
-    "robust.csv",
-    "report.html",
-    "checksums.json",
-    "figures",
-)
-
-
-@dataclass(frozen=True)
-class References:
-    """What a study is read beside, inside the repository (relative to its root)."""
-
-    published: Path = PUBLISHED
-    """Transcribed tables, one folder a study."""
-    studies: Path = STUDIES
-    """Study files; `paper.yaml` is the published experiment."""
-
-    def tables_of(self, study: Study) -> Path:
-        """Return the folder of the tables that the study sets out to reproduce."""
-        return self.published / study.name
-
-    def experiment_of(self, study: Study) -> Path:
-        """Return the study file that the study's settings are compared with."""
-        reproduces = bool(published_tables(self.tables_of(study)))
-        return self.studies / f"{study.name if reproduces else PAPER}.yaml"
+AgainstPlan = Callable[[Study, list[RunRecord], pd.DataFrame], tuple[pd.DataFrame, str]]
+"""Handed in, because planning is a tool beside the stages (`tampo.tools.plan.measured`)."""
 
 
 def report(
@@ -72,6 +42,7 @@ def report(
     out: Path,
     references: References | None = None,
     *,
+    against_plan: AgainstPlan,
     draw: bool = True,
 ) -> None:
     """Write the report of a finished and aggregated study.
@@ -84,6 +55,7 @@ def report(
             and TAMPO; `report.html`; `study.yaml`; `checksums.json`. Files of an earlier report that
             are not written again are removed.
         references: published numbers and the published experiment.
+        against_plan: sets what training took beside what was planned: a table and a sentence.
         draw: whether figures are drawn. Without, their data alone are written and the page has
             empty images: what drawing adds is nothing that could be recomputed.
 
@@ -92,36 +64,42 @@ def report(
         ValueError: the score tables do not belong together.
     """
     references = references or References()
-    evidence = Evidence.read(results / AGGREGATE)
+    inputs = ClaimInputs.read(results / layout.AGGREGATE)
     records = read_records(study, results)
     with _listed(study, results, out) as made_from:
-        write_atomically(out / STUDY, stored_study(study))
-        tables = [_table(study, table, evidence, references, out) for table in study.tables]
-        for path in published_tables(references.tables_of(study)):
-            write_atomically(out / f"{PREFIX}{path.name}", path.read_text(encoding="utf-8"))
-            write_atomically(out / f"{PREFIX}{path.stem}.md", _published_page(path))
-        skipped = write_figures(study, evidence, out / FIGURE_FOLDER, draw=draw)
-        claims = claims_table(study, evidence)
-        write_atomically(out / CLAIMS, claims.to_csv(index=False, lineterminator="\n"))
+        write_atomically(out / layout.STUDY_COPY, stored_study(study))
+        tables = [_table(study, table, inputs, references, out) for table in study.tables]
+        for path in references.tables_of(study):
+            write_atomically(
+                out / f"{layout.PUBLISHED_PREFIX}{path.name}", path.read_text(encoding="utf-8")
+            )
+            write_atomically(
+                out / f"{layout.PUBLISHED_PREFIX}{path.stem}.md", _published_page(path)
+            )
+        skipped = write_figures(study, inputs, out / layout.FIGURES, draw=draw)
+        claims = claims_table(study, inputs)
+        write_atomically(out / layout.CLAIMS, claims.to_csv(index=False, lineterminator="\n"))
         experiment = references.experiment_of(study)
+        planned, plan_note = against_plan(study, records, inputs.steps)
         contents = Contents(
             study=study,
             records=records,
-            scores=evidence.scores,
-            steps=evidence.steps,
+            scores=inputs.scores,
+            planned=planned,
+            plan_note=plan_note,
             claims=claims,
             tables=tables,
-            robust=_robust(study, evidence, out),
+            robust=_robust(study, inputs, out),
             figures={name: kind for name, kind in FIGURES.items() if name not in skipped},
             skipped={FIGURES[name].title: reason for name, reason in skipped.items()},
-            figure_folder=out / FIGURE_FOLDER if draw else None,
+            figure_folder=out / layout.FIGURES if draw else None,
             samples=choose_samples(study, results),
             departures=departures(study, experiment),
             rulings=rulings(experiment),
             departures_note=_departures_note(study, references),
             checksums=made_from,
         )
-        write_atomically(out / PAGE, render(contents))
+        write_atomically(out / layout.PAGE, render(contents))
 
 
 def stored_study(study: Study) -> str:
@@ -131,11 +109,13 @@ def stored_study(study: Study) -> str:
 
 def sources(study: Study, results: Path) -> dict[str, str]:
     """Return the checksum of every file that a report is made from, by path below `results`."""
-    paths = sorted(path.relative_to(results) for path in (results / AGGREGATE).glob("*.csv"))
+    paths = sorted(path.relative_to(results) for path in (results / layout.AGGREGATE).glob("*.csv"))
     for method in study.methods:
         for seed in study.seeds:
-            folder = run_folder(results, method.name, seed).relative_to(results)
-            paths += [folder / f"{benchmark.name}.jsonl" for benchmark in study.benchmarks]
+            folder = layout.evaluate_folder(results, method.name, seed).relative_to(results)
+            paths += [
+                folder / layout.samples_file(benchmark.name) for benchmark in study.benchmarks
+            ]
     paths += [path for path, _, _ in record_paths(study)]
     return {str(path): sha256_of(results / path) for path in paths}
 
@@ -143,7 +123,7 @@ def sources(study: Study, results: Path) -> dict[str, str]:
 @contextmanager
 def _listed(study: Study, results: Path, out: Path) -> Iterator[dict[str, str]]:
     """Remove an earlier report, yield the checksums of the sources, write checksums.json at the end."""
-    listed = out / CHECKSUMS
+    listed = out / layout.CHECKSUMS
     if listed.is_file():
         for name in json.loads(listed.read_text(encoding="utf-8"))["report"]:
             (out / name).unlink(missing_ok=True)
@@ -154,23 +134,23 @@ def _listed(study: Study, results: Path, out: Path) -> Iterator[dict[str, str]]:
 
 
 def _table(
-    study: Study, table: Table, evidence: Evidence, references: References, out: Path
+    study: Study, table: Table, inputs: ClaimInputs, references: References, out: Path
 ) -> tuple[Table, pd.DataFrame, Marks]:
     """Write one table as CSV, Markdown and LaTeX; return its text beside the published numbers."""
     numbers = score_table(
-        evidence.scores,
-        evidence.problem_scores,
+        inputs.scores,
+        inputs.problem_scores,
         table.methods,
-        pass_metrics(study.evaluation),
+        study.evaluation.pass_metrics,
         study.statistics,
     )
-    marked = marks(numbers, evidence.problem_scores, study.statistics)
-    text = beside(readable(numbers), references.tables_of(study) / f"{table.name}.csv")
+    marked = marks(numbers, inputs.problem_scores, study.statistics)
+    text = beside(readable(numbers), references.folder_of(study) / layout.table_file(table.name))
     notes = [_interval_note(study), RULE]
-    if any(name.startswith(PREFIX) for name in text.columns):
+    if any(name.startswith(layout.PUBLISHED_PREFIX) for name in text.columns):
         notes.append(f"{LEGEND}. Published numbers are not computed with.")
     notes.append(_departures_note(study, references))
-    write_atomically(out / f"{table.name}.csv", to_csv(numbers))
+    write_atomically(out / layout.table_file(table.name), to_csv(numbers))
     page = [f"# {table.title}", f"Study `{study.name}`: {study.description}"]
     page += [to_markdown(text, marked).rstrip("\n"), *notes, _departure_list(study, references)]
     write_atomically(out / f"{table.name}.md", "\n\n".join(filter(None, page)) + "\n")
@@ -185,20 +165,20 @@ def _table(
     return table, text, marked
 
 
-def _robust(study: Study, evidence: Evidence, out: Path) -> pd.DataFrame | None:
+def _robust(study: Study, inputs: ClaimInputs, out: Path) -> pd.DataFrame | None:
     """Write scores that no single benchmark decides, of Pass@1 beside TAMPO; None without either."""
     parts = roles(study)
     if not (parts.base and parts.tampo and 1 in study.evaluation.pass_k):
         return None
     table = robust_table(
-        evidence.problem_scores,
+        inputs.problem_scores,
         study.trained_methods,
         parts.base,
         parts.tampo,
-        metric_name(1),
+        layout.pass_at(1),
         study.statistics,
     )
-    write_atomically(out / ROBUST, table.to_csv(index=False, lineterminator="\n"))
+    write_atomically(out / layout.ROBUST, table.to_csv(index=False, lineterminator="\n"))
     return table
 
 

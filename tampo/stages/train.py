@@ -14,15 +14,17 @@ import torch
 from datasets import Dataset
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
-from tampo import seeds
+from tampo import layout, seeds
 from tampo.files import checksums, directory_written_whole, read_jsonl, write_json
 from tampo.grading.rewards import REWARDS
 from tampo.problems import prompts
 from tampo.problems.problem_sets import load_problems
 from tampo.records import provenance
+from tampo.records.run_json import LeftOut, ModelRun, TrainRun, read_run
 from tampo.study.settings import Training
 from tampo.study.study import UNTRAINED, Study, StudyError
-from tampo.temperature.protocol import TemperaturePolicy, build_policy
+from tampo.temperature.protocol import TemperaturePolicy
+from tampo.temperature.registry import build_policy
 from tampo.training.grpo_settings import grpo_config, lora_config
 from tampo.training.run_log import RunLog
 from tampo.training.stop_at_step_end import StopAtStepEnd
@@ -30,6 +32,9 @@ from tampo.training.stop_signals import Stopped, stop_request
 from tampo.training.trainer import COMPLETE, TemperatureGRPOTrainer
 
 logger = logging.getLogger(__name__)
+
+TOO_LONG = "prompt longer than max_prompt_tokens"
+"""Why a training problem is left out."""
 
 
 def train(
@@ -56,12 +61,12 @@ def train(
     chosen = study.method(method)
     if chosen.policy == UNTRAINED:
         raise StudyError(f"method {method!r} is the base model itself; there is nothing to train")
-    if not (model / "run.json").is_file():
+    if not (model / layout.RUN_JSON).is_file():
         raise FileNotFoundError(f"{model} is no finished base model: it has no run.json")
     training = study.training_of(method)
     temperatures = _recorded_temperatures(study, method, seed, recorded)
     torch.set_num_threads(training.cpu_threads)
-    resume = out / "resume"
+    resume = out / layout.RESUME
     processes = accelerate.PartialState(cpu=not torch.cuda.is_available())
     if processes.is_main_process:
         identity = {"settings": json.loads(study.slice("train", method)), "seed": seed}
@@ -92,9 +97,13 @@ def train(
             {"method": chosen.model_dump(), "seed": seed, "training": training.model_dump()},
             started,
         )
-        record |= {"resumed_from": None if checkpoint is None else checkpoint.name}
-        record |= _account(out, left_out, trainer)
-        write_json(out / "run.json", record)
+        TrainRun(
+            **record,
+            resumed_from=None if checkpoint is None else checkpoint.name,
+            processes=trainer.accelerator.num_processes,
+            problems_left_out=LeftOut(reason=TOO_LONG, ids=left_out),
+            files=published_files(out),
+        ).write(out)
         shutil.rmtree(resume)
 
 
@@ -105,13 +114,15 @@ def _recorded_temperatures(
     if (replayed is None) != (recorded is None):
         needed = "none" if replayed is None else "steps.jsonl of {}, seed {}".format(*replayed)
         raise StudyError(f"method {method!r}: --recorded is {recorded}; needed: {needed}")
-    return () if recorded is None else tuple(row["temperature"] for row in read_jsonl(recorded))
+    return (
+        () if recorded is None else tuple(row[layout.TEMPERATURE] for row in read_jsonl(recorded))
+    )
 
 
 def _prepare_resume(resume: Path, identity: dict[str, Any], model: Path) -> None:
     """Make `resume` the folder of this very run: rewound to its last checkpoint, or empty."""
-    identity |= {"model": json.loads((model / "run.json").read_text()).get("files")}
-    stated = resume / "run.json"
+    identity |= {"model": read_run(model / layout.RUN_JSON, ModelRun).files}
+    stated = resume / layout.RESUME_IDENTITY
     if stated.is_file() and json.loads(stated.read_text()) != identity:
         logger.info("%s belongs to other settings; starting over", resume)
         shutil.rmtree(resume)
@@ -202,16 +213,16 @@ def _publish(
     model = trainer.accelerator.unwrap_model(trainer.model)
     if hasattr(model, "merge_and_unload"):
         model = model.merge_and_unload()
-    with directory_written_whole(out / "checkpoint") as folder:
+    with directory_written_whole(out / layout.CHECKPOINT) as folder:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
     trainer.run_log.publish(out)
 
 
-def _account(out: Path, left_out: list[str], trainer: TemperatureGRPOTrainer) -> dict[str, Any]:
-    """Return what the run cost and what it could not use."""
+def published_files(out: Path) -> dict[str, str]:
+    """Return the checksum of every file of a run but those of its folder for resuming."""
     return {
-        "processes": trainer.accelerator.num_processes,
-        "problems_left_out": {"reason": "prompt longer than max_prompt_tokens", "ids": left_out},
-        "files": {k: v for k, v in checksums(out).items() if not k.startswith("resume/")},
+        name: digest
+        for name, digest in checksums(out).items()
+        if not name.startswith(f"{layout.RESUME}/")
     }

@@ -24,11 +24,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tampo.layout import AVERAGE
 from tampo.seeds import generator
-from tampo.study.settings import Statistics
+from tampo.statistics.resampling import Resampling
 
-AVERAGE = "average"
-"""Name of the unweighted mean over benchmarks, beside the benchmarks' own names."""
 END_WEIGHT = 0.5
 """Weight of the problem scored 0 and of the one scored 1 that are added to every set."""
 
@@ -88,7 +87,7 @@ def percentile_interval(mean: float, draws: np.ndarray, confidence: float) -> In
 
 
 def score_intervals(
-    scores: Mapping[Hashable, Mapping[str, np.ndarray]], settings: Statistics
+    scores: Mapping[Hashable, Mapping[str, np.ndarray]], settings: Resampling
 ) -> dict[Hashable, dict[str, Interval]]:
     """Return the mean and interval of every row on every benchmark and on their average.
 
@@ -124,7 +123,7 @@ def score_intervals(
 
 
 def _interval(
-    problem_draws: np.ndarray, run_means: np.ndarray, name: str, settings: Statistics
+    problem_draws: np.ndarray, run_means: np.ndarray, name: str, settings: Resampling
 ) -> Interval:
     rng = generator(settings.seed, "bootstrap", "runs", name)
     freedom = max(1, len(run_means) - 1)

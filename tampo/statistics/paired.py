@@ -28,10 +28,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from tampo.layout import AVERAGE, BENCHMARK, HIGH, LOW, METHOD, METRIC, NUM_SEEDS
 from tampo.seeds import generator
-from tampo.statistics.intervals import AVERAGE, run_deviations
+from tampo.statistics.intervals import run_deviations
+from tampo.statistics.resampling import Resampling
 from tampo.statistics.score_arrays import Scores, score_arrays
-from tampo.study.settings import Statistics
 
 END_WEIGHT = 0.5
 """Weight of the problem won and of the problem lost that are added to every benchmark."""
@@ -105,7 +106,7 @@ def problem_deviations(
 
 
 def paired_differences(
-    first: Scores, second: Scores, settings: Statistics, rng: np.random.Generator
+    first: Scores, second: Scores, settings: Resampling, rng: np.random.Generator
 ) -> dict[str, PairedDifference]:
     """Return the difference of two methods on every benchmark and on their average.
 
@@ -155,7 +156,7 @@ def _level(differences: np.ndarray, resamples: int, rng: np.random.Generator) ->
 
 
 def _difference(
-    levels: list[_Level], run_means: np.ndarray, standard_t: np.ndarray, settings: Statistics
+    levels: list[_Level], run_means: np.ndarray, standard_t: np.ndarray, settings: Resampling
 ) -> PairedDifference:
     """Put the benchmarks' problem levels and the runs together."""
     runs = len(run_means)
@@ -192,7 +193,7 @@ def difference_table(
     problem_scores: pd.DataFrame,
     pairs: Sequence[tuple[str, str]],
     metrics: Sequence[str],
-    settings: Statistics,
+    settings: Resampling,
 ) -> pd.DataFrame:
     """Return paired differences of methods as a long table.
 
@@ -207,7 +208,7 @@ def difference_table(
         method, rival, metric, benchmark ("average" first), difference, low, high, standard_error
         (shares between -1 and 1), p_value, num_seeds.
     """
-    benchmarks = list(dict.fromkeys(problem_scores["benchmark"]))
+    benchmarks = list(dict.fromkeys(problem_scores[BENCHMARK]))
     methods = list(dict.fromkeys(name for pair in pairs for name in pair))
     rows = [(method, metric) for method in methods for metric in metrics]
     arrays = score_arrays(problem_scores, rows, benchmarks)
@@ -217,15 +218,28 @@ def difference_table(
             rng = pair_generator(settings, metric)
             found = paired_differences(arrays[method, metric], arrays[rival, metric], settings, rng)
             table += [
-                {"method": method, "rival": rival, "metric": metric, "benchmark": name}
+                {
+                    METHOD: method,
+                    "rival": rival,
+                    METRIC: metric,
+                    BENCHMARK: name,
+                }
                 | _cells(found[name])
                 for name in [AVERAGE, *benchmarks]
             ]
-    columns = ["method", "rival", "metric", "benchmark", "difference", "low", "high"]
-    return pd.DataFrame(table, columns=[*columns, "standard_error", "p_value", "num_seeds"])
+    columns = [
+        METHOD,
+        "rival",
+        METRIC,
+        BENCHMARK,
+        "difference",
+        LOW,
+        HIGH,
+    ]
+    return pd.DataFrame(table, columns=[*columns, "standard_error", "p_value", NUM_SEEDS])
 
 
-def pair_generator(settings: Statistics, metric: str) -> np.random.Generator:
+def pair_generator(settings: Resampling, metric: str) -> np.random.Generator:
     """Return the generator of every comparison on `metric`: all pairs meet the same reweightings."""
     return generator(settings.seed, "paired", metric)
 
@@ -233,9 +247,9 @@ def pair_generator(settings: Statistics, metric: str) -> np.random.Generator:
 def _cells(found: PairedDifference) -> dict[str, float]:
     return {
         "difference": found.difference,
-        "low": found.low,
-        "high": found.high,
+        LOW: found.low,
+        HIGH: found.high,
         "standard_error": found.standard_error,
         "p_value": found.p_value,
-        "num_seeds": found.runs,
+        NUM_SEEDS: found.runs,
     }

@@ -11,10 +11,10 @@ from functools import cache
 
 import pandas as pd
 
-from tampo.statistics.intervals import AVERAGE
+from tampo.layout import AVERAGE, BENCHMARK, METHOD, METRIC
 from tampo.statistics.paired import PairedDifference, pair_generator, paired_differences
+from tampo.statistics.resampling import Resampling
 from tampo.statistics.score_arrays import score_arrays
-from tampo.study.settings import Statistics
 
 BEST, SECOND = "best", "second"
 RULE = (
@@ -26,7 +26,7 @@ Marks = dict[tuple[int, str], str]
 """`best` or `second` by row number and column of a table."""
 
 
-def marks(table: pd.DataFrame, problem_scores: pd.DataFrame, settings: Statistics) -> Marks:
+def marks(table: pd.DataFrame, problem_scores: pd.DataFrame, settings: Resampling) -> Marks:
     """Return which cells of a table are best and second best.
 
     Args:
@@ -34,8 +34,8 @@ def marks(table: pd.DataFrame, problem_scores: pd.DataFrame, settings: Statistic
         problem_scores: `problem_scores.csv`.
         settings: how the intervals of the differences are made.
     """
-    benchmarks = list(dict.fromkeys(problem_scores["benchmark"]))
-    rows = list(zip(table["method"], table["metric"], strict=True))
+    benchmarks = list(dict.fromkeys(problem_scores[BENCHMARK]))
+    rows = list(zip(table[METHOD], table[METRIC], strict=True))
     arrays = score_arrays(problem_scores, rows, benchmarks)
 
     @cache
@@ -44,13 +44,13 @@ def marks(table: pd.DataFrame, problem_scores: pd.DataFrame, settings: Statistic
         return paired_differences(arrays[first, metric], arrays[second, metric], settings, rng)
 
     found: Marks = {}
-    for metric, group in table.groupby("metric", sort=False):
+    for metric, group in table.groupby(METRIC, sort=False):
         for column in [AVERAGE, *benchmarks]:
             order = group[column].sort_values(ascending=False, kind="stable").index
             for place, mark in ((0, BEST), (1, SECOND)):
                 # The nearest rival comes first: it settles most columns alone.
-                rivals = [table["method"][row] for row in order[place + 1 :]]
-                method = table["method"][order[min(place, len(order) - 1)]]
+                rivals = [table[METHOD][row] for row in order[place + 1 :]]
+                method = table[METHOD][order[min(place, len(order) - 1)]]
                 if not rivals or not all(
                     differences(metric, method, rival)[column].low > 0 for rival in rivals
                 ):

@@ -23,11 +23,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import trim_mean
 
+from tampo.layout import BENCHMARK, HIGH, LOW, METHOD, METRIC, NUM_SEEDS
 from tampo.seeds import generator
 from tampo.statistics.intervals import reweighted_problem_means, run_deviations
 from tampo.statistics.proportions import jeffreys_interval
+from tampo.statistics.resampling import Resampling
 from tampo.statistics.score_arrays import Scores, score_arrays
-from tampo.study.settings import Statistics
 
 THRESHOLDS = np.round(np.linspace(-0.2, 1.0, 61), 2)
 """Gains at which performance profiles are read."""
@@ -93,7 +94,7 @@ def robust_table(
     base: str,
     reference: str,
     metric: str,
-    settings: Statistics,
+    settings: Resampling,
 ) -> pd.DataFrame:
     """Return the IQM of gains, and the chance of beating a reference method, with intervals.
 
@@ -111,11 +112,11 @@ def robust_table(
         chance = probability_of_improvement(runs, rival)
         ends = jeffreys_interval(chance, len(runs), settings.confidence)
         rows.append(
-            {"method": method, "metric": metric}
+            {METHOD: method, METRIC: metric}
             | {"iqm": middle, "iqm_low": low, "iqm_high": high}
             | {"reference": reference, "improvement": chance}
             | {"improvement_low": ends[0], "improvement_high": ends[1]}
-            | {"num_seeds": len(runs), "left_out": " ".join(left_out)}
+            | {NUM_SEEDS: len(runs), "left_out": " ".join(left_out)}
         )
     return pd.DataFrame(rows)
 
@@ -125,7 +126,7 @@ def performance_profiles(
     methods: Sequence[str],
     base: str,
     metric: str,
-    settings: Statistics,
+    settings: Resampling,
     thresholds: np.ndarray = THRESHOLDS,
 ) -> pd.DataFrame:
     """Return the performance profile of every method: method, threshold, share, low, high."""
@@ -136,16 +137,16 @@ def performance_profiles(
         shares = performance_profile(cells[method], thresholds)
         for threshold, share in zip(thresholds.tolist(), shares.tolist(), strict=True):
             low, high = jeffreys_interval(share, runs, settings.confidence)
-            row = {"method": method, "threshold": threshold, "share": share}
-            rows.append(row | {"low": low, "high": high})
-    return pd.DataFrame(rows, columns=["method", "threshold", "share", "low", "high"])
+            row = {METHOD: method, "threshold": threshold, "share": share}
+            rows.append(row | {LOW: low, HIGH: high})
+    return pd.DataFrame(rows, columns=[METHOD, "threshold", "share", LOW, HIGH])
 
 
 def _kept(
     problem_scores: pd.DataFrame, methods: Sequence[str], base: str, metric: str
 ) -> tuple[dict[str, Scores], list[str], list[str]]:
     """Return the score arrays of base and methods on the benchmarks that have a gain."""
-    benchmarks = list(dict.fromkeys(problem_scores["benchmark"]))
+    benchmarks = list(dict.fromkeys(problem_scores[BENCHMARK]))
     names = list(dict.fromkeys([base, *methods]))
     found = score_arrays(problem_scores, [(name, metric) for name in names], benchmarks)
     left_out = [b for b in benchmarks if found[base, metric][b].mean() == 1]
@@ -161,7 +162,7 @@ def _run_scores(scores: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def _iqm_interval(
-    scores: Scores, base: Scores, metric: str, settings: Statistics
+    scores: Scores, base: Scores, metric: str, settings: Resampling
 ) -> tuple[float, float, float]:
     """Return the IQM of a method's gains over all its cells, and its interval."""
     floor = _run_scores(base).mean(axis=0)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from tampo.layout import BENCHMARK, METHOD, METRIC, PROBLEM, SEED, VALUE
+
 Scores = dict[str, np.ndarray]
 """For each benchmark [S, P]: the score of each of P problems in each of S runs."""
 
@@ -29,8 +31,8 @@ def score_arrays(
         ValueError: names the row and benchmark that have no scores, or whose seeds or problems
             differ from the others'.
     """
-    wanted = problem_scores[problem_scores["benchmark"].isin(benchmarks)]
-    groups = dict(list(wanted.groupby(["method", "metric", "benchmark"], sort=False)))
+    wanted = problem_scores[problem_scores[BENCHMARK].isin(benchmarks)]
+    groups = dict(list(wanted.groupby([METHOD, METRIC, BENCHMARK], sort=False)))
     arrays: dict[tuple[str, str], Scores] = {row: {} for row in rows}
     axes: dict[str, tuple[list, list]] = {}
     for method, metric in rows:
@@ -38,7 +40,7 @@ def score_arrays(
             if (method, metric, name) not in groups:
                 raise ValueError(f"no problem scores of {method}, {metric}, {name}")
             group = groups[method, metric, name]
-            grid = group.pivot(index="seed", columns="problem", values="value")
+            grid = group.pivot(index=SEED, columns=PROBLEM, values=VALUE)
             if grid.isna().any(axis=None):
                 raise ValueError(f"{method}, {metric}, {name}: seeds differ in their problems")
             found = (list(grid.index), list(grid.columns))

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tampo.temperature.protocol import Temperature
+from tampo import layout
+from tampo.temperature.protocol import Candidates, Temperature
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.\-]*$")]
 """Lower-case letters, digits, dots and hyphens: it becomes a folder name and a wildcard."""
@@ -25,22 +26,6 @@ class Closed(BaseModel):
     model_config = ConfigDict(
         extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True
     )
-
-
-class Prompt(Closed):
-    """The prompt, written once and used in training and in evaluation alike."""
-
-    system: str | None = None
-    """System message, or null for none."""
-    user: str = "{problem}"
-    """User message; `{problem}` stands for the problem's text."""
-
-    @field_validator("user")
-    @classmethod
-    def _names_the_problem(cls, value: str) -> str:
-        if value.count("{problem}") != 1:
-            raise ValueError("must contain {problem} exactly once")
-        return value
 
 
 class Reward(Closed):
@@ -93,9 +78,7 @@ class Training(Closed):
     """Longest prompt; a longer one is an error, never cut [O]."""
     max_completion_tokens: Count = 6144
     """Longest completion; "6k tokens" [P]."""
-    candidate_temperatures: list[Temperature] = Field(
-        default=[0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5], min_length=1
-    )
+    candidate_temperatures: Candidates = [0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5]
     """Virtual temperatures under which every trajectory's likelihood is recorded, and TAMPO's
     candidates, ascending [P]."""
     logprob_temperature: Literal["rollout", "one"] = "rollout"
@@ -147,13 +130,6 @@ class Training(Closed):
     cpu_threads: Count = 1
     """CPU threads of one run. Part of the study because it changes the order of sums and thus the
     last bits of results."""
-
-    @field_validator("candidate_temperatures")
-    @classmethod
-    def _ascending(cls, value: list[float]) -> list[float]:
-        if sorted(set(value)) != value:
-            raise ValueError("must be ascending without repeats")
-        return value
 
     @model_validator(mode="after")
     def _batches_divide(self) -> Training:
@@ -209,6 +185,11 @@ class Evaluation(Closed):
     """Compute precision of the model under evaluation."""
     cpu_threads: Count = 1
     """CPU threads of one evaluation."""
+
+    @property
+    def pass_metrics(self) -> list[str]:
+        """Every Pass@k that is reported: at the limit sampled with, then at the shorter budgets."""
+        return [layout.pass_at(k, b) for b in (None, *self.budgets) for k in self.pass_k]
 
     @model_validator(mode="after")
     def _budgets_are_shorter(self) -> Evaluation:

@@ -8,22 +8,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from tampo.files import sha256_of
+from tampo.problems.prompts import Prompt
 from tampo.study.model_settings import Model, WarmUp
 from tampo.study.resources import Resources, accumulation_steps
-from tampo.study.settings import (
-    Benchmark,
-    Closed,
-    Evaluation,
-    Name,
-    Prompt,
-    Statistics,
-    Training,
-)
+from tampo.study.settings import Benchmark, Closed, Evaluation, Name, Statistics, Training
 from tampo.study.validation import explain
-from tampo.temperature.protocol import PolicyContext, policy_class
+from tampo.temperature.protocol import PolicyContext
+from tampo.temperature.registry import policy_class
 
 UNTRAINED = "untrained"
 """Policy name of the method that is the base model itself."""
@@ -254,7 +248,7 @@ class Study(Closed):
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Closed):
+    if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items()}

@@ -12,11 +12,11 @@ from typing import Any
 
 from datasets import Dataset
 
+from tampo import layout
 from tampo.grading import OUTCOMES, grade
 from tampo.problems.problem_sets import load_problems
-from tampo.problems.prompts import user_message
+from tampo.problems.prompts import Prompt, user_message
 from tampo.statistics.pass_at_k import pass_at_k
-from tampo.study.settings import Prompt
 
 SAMPLES = 8
 """Responses a problem where a document runs by itself: `repeats` of `_base.yaml`."""
@@ -39,7 +39,7 @@ def load(
         limit: first problems only.
         samples: responses that each problem must come back with.
         pass_k: k of the Pass@k computed.
-        prompt: fields of `tampo.study.settings.Prompt`; its system message is lm-eval's
+        prompt: fields of `tampo.problems.prompts.Prompt`; its system message is lm-eval's
             `system_instruction`.
     """
     template = Prompt(**(prompt or {}))
@@ -86,7 +86,7 @@ def process_results(document: dict[str, Any], results: list[list[str]]) -> dict[
     outcomes = Counter(response["outcome"] for response in graded)
     n, correct = len(graded), outcomes["correct"]
     return {
-        **{f"pass@{k}": pass_at_k(n, correct, k) for k in document["pass_k"]},
+        **{layout.pass_at(k): pass_at_k(n, correct, k) for k in document["pass_k"]},
         "truncated": outcomes["truncated"] / n,
         "responses": graded,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lm_eval.api.task import Task
 from lm_eval.tasks import TaskManager
 
+from tampo import layout
 from tampo.study.study import Study
 from tampo.tasks import TASKS
 from tampo.tasks.benchmark import count_outcomes
@@ -27,7 +28,7 @@ def load_tasks(study: Study) -> dict[str, Task]:
             f"benchmarks: no task document for {', '.join(unknown)}; "
             f"there are {', '.join(manager.all_subtasks)}"
         )
-    metrics = [f"pass@{k}" for k in settings.pass_k] + ["truncated"]
+    metrics = [layout.pass_at(k) for k in settings.pass_k] + ["truncated"]
     group = {
         "group": "study",
         "task": [

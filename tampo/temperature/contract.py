@@ -12,12 +12,8 @@ from typing import Any
 import numpy as np
 
 from tampo.seeds import generator
-from tampo.temperature.protocol import (
-    PolicyContext,
-    RolloutFeedback,
-    TemperaturePolicy,
-    build_policy,
-)
+from tampo.temperature.protocol import PolicyContext, RolloutFeedback, TemperaturePolicy
+from tampo.temperature.registry import build_policy
 
 STEPS, GROUPS, GROUP_SIZE = 12, 4, 4
 CANDIDATES = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5)

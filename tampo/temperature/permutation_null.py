@@ -1,8 +1,8 @@
-"""The permutation null of TAMPO's signal: what range it has when advantages mean nothing.
+"""The permutation null of temperature credit: what range it has when advantages mean nothing.
 
 Min-max (step 8) is blind to scale: it gives the best candidate the most mass however small the
 differences are. Shuffling the advantages within each group breaks their link to the likelihoods and
-keeps everything else, so the range of the shuffled signal is what noise alone produces.
+keeps everything else, so the range of the shuffled credit is what noise alone produces.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class RangeNull:
-    """Where the range of a signal lies among those of shuffled advantages."""
+    """Where the range of a credit lies among those of shuffled advantages."""
 
     mean: float
     """Mean range over the permutations."""
@@ -60,7 +60,7 @@ def range_null(
     permutations: int,
     rng: np.random.Generator,
 ) -> RangeNull:
-    """Compare the range of the signal mean_i ℓ̂_k(τ_i) A_i with that of shuffled advantages.
+    """Compare the range of the credit mean_i ℓ̂_k(τ_i) A_i with that of shuffled advantages.
 
     Args:
         normalised: [N, K] weights ℓ̂ over the candidates.
@@ -72,9 +72,9 @@ def range_null(
     shuffled = shuffle_within_groups(advantages, groups, permutations, rng)
     # einsum and not matmul: BLAS may round differently with another number of threads.
     rows = np.concatenate([advantages[None], shuffled])
-    signals = np.einsum("pn,nk->pk", rows, normalised) / len(advantages)
-    observed, *_ = ranges = np.ptp(signals, axis=1)
-    null = ranges[1:]
+    credits = np.einsum("pn,nk->pk", rows, normalised) / len(advantages)
+    ranges = np.ptp(credits, axis=1)
+    observed, null = ranges[0], ranges[1:]
     # Shuffles that change nothing on paper (equal advantages) differ by rounding: ties.
     rounding = 1e-12 * np.abs(advantages).max()
     exceeding = int(np.count_nonzero(null >= observed - rounding))

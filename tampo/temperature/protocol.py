@@ -1,31 +1,53 @@
-"""What a temperature policy is, and the registry of those that a study can name.
+"""What a temperature policy is.
 
 A policy chooses the temperature of every rollout batch of a training run and may learn from what came
-back. It knows nothing of models or trainers, so a new one is one small class:
+back. It knows nothing of models or trainers, so a new one is one small class. For every batch the trainer
+asks `draw(step)`, samples, and shows what came back to `observe`; `state_dict` goes into each checkpoint.
 
     class Mine(OpenLoopPolicy):
         class Settings(PolicySettings):
             temperature: Temperature = 1.0
 
-        def __init__(self, temperature): ...
-        def draw(self, step): return self.temperature
+        def __init__(self, temperature: float) -> None: ...
+        def draw(self, step: int) -> float: return self.temperature
+
+What an author may rely on, and must keep:
+
+- One policy is built for a run, by `from_settings`; every process of the run holds the same one, is shown
+  the same batches and must draw the same temperatures. So random numbers are functions of
+  `PolicyContext.seed` and the step (`tampo.seeds.generator`), never of a generator that advances.
+- `draw(step)` may be asked again: until the next `observe` the answer stays the same. It is finite and
+  positive. Steps rise and may skip: a rollout batch can serve several optimiser steps.
+- `observe` is called once per rollout batch, after its `draw`, with the trajectories of all processes.
+  A batch may be degenerate: rewards all equal or NaN, entropy zero.
+- A run that is stopped and resumed from `state_dict` (through JSON) goes on as if it had not been.
+
+`python -m tampo policies path/to/file.py:Class` holds a policy to this (`tampo.temperature.contract`).
 """
 
 from __future__ import annotations
 
 import copy
-import importlib
-import importlib.util
-import inspect
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any, ClassVar, Protocol, runtime_checkable
+from typing import Annotated, Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+FloatArray = NDArray[np.float64]
 
 Temperature = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def _ascending(temperatures: list[float]) -> list[float]:
+    if sorted(set(temperatures)) != temperatures:
+        raise ValueError("must be ascending without repeats")
+    return temperatures
+
+
+Candidates = Annotated[list[Temperature], Field(min_length=1), AfterValidator(_ascending)]
+"""Candidate temperatures; index k of every [K] array belongs to the k-th of them."""
 
 
 class PolicySettings(BaseModel):
@@ -68,15 +90,15 @@ class RolloutFeedback:
 
     step: int
     """Step at which the batch was drawn."""
-    temperatures: np.ndarray
+    temperatures: FloatArray
     """[N] temperature of each trajectory; all the same unless the policy mixes them in a group."""
-    groups: np.ndarray
+    groups: NDArray[np.int64]
     """[N] integer; trajectories with the same value answer the same prompt."""
-    rewards: np.ndarray
+    rewards: FloatArray
     """[N] reward of each trajectory; NaN where it could not be scored."""
-    lengths: np.ndarray
+    lengths: NDArray[np.int64]
     """[N] completion tokens, end-of-sequence included."""
-    truncated: np.ndarray
+    truncated: NDArray[np.bool_]
     """[N] bool; the completion hit the length limit."""
     entropy: float
     """Mean token entropy in nats at the temperature of the loss's log-probabilities: that of the
@@ -112,7 +134,7 @@ class TemperaturePolicy(Protocol):
     candidates: tuple[float, ...]
     """Temperatures under which it wants every trajectory's likelihood; empty if it wants none."""
 
-    def draw(self, step: int) -> float | NDArray[np.float64]:
+    def draw(self, step: int) -> float | FloatArray:
         """Return the temperature of step `step` (0-based), or [G] one for each rollout of a group.
 
         The same step gives the same answer until `observe` is called.
@@ -121,8 +143,8 @@ class TemperaturePolicy(Protocol):
 
     def observe(
         self,
-        log_likelihoods: np.ndarray,
-        advantages: np.ndarray,
+        log_likelihoods: FloatArray,
+        advantages: FloatArray,
         feedback: RolloutFeedback | None = None,
     ) -> None:
         """Learn from one rollout batch.
@@ -155,17 +177,22 @@ class OpenLoopPolicy:
     candidates: tuple[float, ...] = ()
 
     @classmethod
-    def from_settings(cls, settings: PolicySettings, context: PolicyContext) -> OpenLoopPolicy:
-        """Build the policy; the default passes the settings as keyword arguments."""
+    def from_settings(cls, settings: Any, context: PolicyContext) -> Self:
+        """Build the policy of one run; the default passes the settings as keyword arguments.
+
+        Args:
+            settings: of the class's own `Settings`.
+            context: what else a policy may need: the run's steps, candidates, seed and so on.
+        """
         return cls(**dict(settings))
 
-    def draw(self, step: int) -> float | NDArray[np.float64]:
+    def draw(self, step: int) -> float | FloatArray:
         raise TypeError(f"{type(self).__name__} does not define draw(step)")
 
     def observe(
         self,
-        log_likelihoods: np.ndarray,
-        advantages: np.ndarray,
+        log_likelihoods: FloatArray,
+        advantages: FloatArray,
         feedback: RolloutFeedback | None = None,
     ) -> None:
         """Ignore the rollouts."""
@@ -201,59 +228,3 @@ class ClosedLoopPolicy(OpenLoopPolicy):
             )
         for name, value in state.items():
             setattr(self, name, copy.deepcopy(value))
-
-
-REGISTRY: dict[str, str] = {
-    "cosine": "baselines.cosine:Cosine",
-    "e3": "baselines.e3:E3",
-    "exp3": "baselines.exp3:Exp3",
-    "exponential": "baselines.exponential:Exponential",
-    "fixed": "baselines.fixed:Fixed",
-    "linear": "baselines.linear:Linear",
-    "log-temperature": "baselines.log_temperature:LogTemperature",
-    "mixed": "baselines.mixed:Mixed",
-    "pi-controller": "baselines.pi_controller:PIController",
-    "plateau": "baselines.plateau:Plateau",
-    "replay": "baselines.replay:Replay",
-    "staged": "baselines.staged:Staged",
-    "tampo": "tampo.temperature.meta_policy:TemperatureMetaPolicy",
-    "thompson": "baselines.thompson:Thompson",
-    "ucb": "baselines.ucb:SlidingWindowUcb",
-    "uniform": "baselines.uniform:Uniform",
-}
-"""Policies by the name a study uses, as `module:Class`."""
-
-
-def policy_class(name: str) -> type:
-    """Return the class of the policy `name`: a registered name, or `path/to/file.py:Class`.
-
-    Raises:
-        ValueError: no such policy; the message lists the registered names.
-    """
-    if ".py:" in name:
-        return _class_from_file(name)
-    if name not in REGISTRY:
-        raise ValueError(
-            f"unknown policy {name!r}; registered: {', '.join(sorted(REGISTRY))}; "
-            "or name a class of your own as path/to/file.py:Class"
-        )
-    module, _, cls = REGISTRY[name].partition(":")
-    return getattr(importlib.import_module(module), cls)
-
-
-def _class_from_file(name: str) -> type:
-    path, _, cls = name.rpartition(":")
-    if not Path(path).is_file():
-        raise ValueError(f"policy {name!r}: no file {path} (paths start at the working directory)")
-    spec = importlib.util.spec_from_file_location(f"tampo_user_policy_{Path(path).stem}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    if not inspect.isclass(getattr(module, cls, None)):
-        raise ValueError(f"policy {name!r}: {path} defines no class {cls!r}")
-    return getattr(module, cls)
-
-
-def build_policy(name: str, settings: dict[str, Any], context: PolicyContext) -> TemperaturePolicy:
-    """Validate `settings` against the policy's own type and build it for one run."""
-    cls = policy_class(name)
-    return cls.from_settings(cls.Settings(**settings), context)

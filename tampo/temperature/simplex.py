@@ -10,6 +10,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tampo.temperature.protocol import FloatArray
+
 BOUNDARY_TOLERANCE = 1e-12
 """A prefix counts as having reached the mass p when it lies this close below it. Eight times 1/10
 is 8/10 on paper and 0.7999999999999999 when added up in float64; without the tolerance a rounding
@@ -19,7 +21,7 @@ MASS_TOLERANCE = 1e-9
 """How far the sum of a distribution that is handed in may be from 1."""
 
 
-def finite_array(values: ArrayLike, name: str, ndim: int | None = None) -> NDArray[np.float64]:
+def finite_array(values: ArrayLike, name: str, ndim: int | None = None) -> FloatArray:
     """Return `values` as a float64 array, or refuse it.
 
     Torch tensors of any device and dtype are accepted, without importing torch here.
@@ -47,7 +49,7 @@ def finite_array(values: ArrayLike, name: str, ndim: int | None = None) -> NDArr
     return array
 
 
-def sparsemax(scores: ArrayLike) -> NDArray[np.float64]:
+def sparsemax(scores: ArrayLike) -> FloatArray:
     """Project each row of scores onto the simplex: argmin_p ‖p − scores‖² (step 5).
 
     Martins & Astudillo, "From Softmax to Sparsemax" (ICML 2016), Algorithm 1. The result is unique,
@@ -75,17 +77,19 @@ def sparsemax(scores: ArrayLike) -> NDArray[np.float64]:
     counts = np.arange(1, z.shape[-1] + 1)
     support = (1.0 + counts * descending > cumulative).sum(axis=-1, keepdims=True)
     threshold = (np.take_along_axis(cumulative, support - 1, axis=-1) - 1.0) / support
-    return np.maximum(z - threshold, 0.0)
+    weights: FloatArray = np.maximum(z - threshold, 0.0)
+    return weights
 
 
-def softmax(scores: ArrayLike) -> NDArray[np.float64]:
+def softmax(scores: ArrayLike) -> FloatArray:
     """Normalise each row of scores by exp: the ablation of `sparsemax`, with the same contract."""
     z = finite_array(scores, "scores")
     if z.ndim == 0 or z.shape[-1] == 0:
         raise ValueError(f"scores must hold at least one candidate, got shape {z.shape}")
     with np.errstate(over="ignore"):
-        weights = np.exp(z - z.max(axis=-1, keepdims=True))
-    return weights / weights.sum(axis=-1, keepdims=True)
+        weights: FloatArray = np.exp(z - z.max(axis=-1, keepdims=True))
+    weights /= weights.sum(axis=-1, keepdims=True)
+    return weights
 
 
 def support_size(probabilities: ArrayLike) -> NDArray[np.int64]:
@@ -97,10 +101,12 @@ def support_size(probabilities: ArrayLike) -> NDArray[np.int64]:
     Returns:
         [...] integers between 0 and K.
     """
-    return np.count_nonzero(finite_array(probabilities, "probabilities") > 0, axis=-1)
+    positive = finite_array(probabilities, "probabilities") > 0
+    counts: NDArray[np.int64] = np.count_nonzero(positive, axis=-1)
+    return counts
 
 
-def nucleus(probabilities: ArrayLike, p: float) -> NDArray[np.float64]:
+def nucleus(probabilities: ArrayLike, p: float) -> FloatArray:
     """Keep the most probable candidates up to mass `p` and renormalise (step 1).
 
     Candidates are taken in order of falling probability, equal ones in order of rising index, which
@@ -155,7 +161,7 @@ def draw(probabilities: ArrayLike, rng: np.random.Generator) -> int:
     return min(index, int(np.flatnonzero(weights)[-1]))
 
 
-def min_max(scores: ArrayLike) -> NDArray[np.float64]:
+def min_max(scores: ArrayLike) -> FloatArray:
     """Turn scores into probabilities: scale to [0, 1] by the range, divide by the sum (step 8).
 
     The lowest score gets probability 0 and only differences count. When all scores are equal the
@@ -178,16 +184,16 @@ def min_max(scores: ArrayLike) -> NDArray[np.float64]:
         return uniform(z.size)
     # Halved, the range of any two finite numbers is finite; halving is exact but for denormals.
     scale = 0.5 if not math.isfinite(float(high) - float(low)) else 1.0
-    scaled = (z * scale - low * scale) / (high * scale - low * scale)
+    scaled: FloatArray = (z * scale - low * scale) / (high * scale - low * scale)
     return scaled / math.fsum(scaled)
 
 
-def uniform(size: int) -> NDArray[np.float64]:
+def uniform(size: int) -> FloatArray:
     """Return the uniform distribution over `size` candidates."""
     return np.full(size, 1.0 / size)
 
 
-def _distribution(probabilities: ArrayLike) -> NDArray[np.float64]:
+def _distribution(probabilities: ArrayLike) -> FloatArray:
     weights = finite_array(probabilities, "probabilities", ndim=1)
     if weights.size == 0:
         raise ValueError("probabilities must hold at least one candidate, got none")

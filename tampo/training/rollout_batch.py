@@ -12,6 +12,23 @@ from typing import Any
 import numpy as np
 import torch
 
+from tampo import layout
+from tampo.layout import (
+    ADVANTAGE,
+    ENTROPY,
+    ENTROPY_AT_ONE,
+    GROUP,
+    MEAN_LENGTH,
+    MIXED_GROUPS,
+    REWARD,
+    REWARD_STD,
+    ROW,
+    STEP,
+    TEMPERATURE,
+    TOKENS,
+    TRUNCATED,
+)
+from tampo.temperature.meta_policy import trajectory_log_likelihoods
 from tampo.temperature.protocol import RolloutFeedback
 
 GAP_TOLERANCE = {"no": 1e-3, "fp16": 2e-2, "bf16": 5e-2}
@@ -55,13 +72,13 @@ class RolloutBatch:
         last = completion_ids.gather(1, (lengths - 1).clamp(min=0)[:, None]).squeeze(1)
         ended = torch.isin(last, torch.tensor(eos_token_ids, device=last.device)) & (lengths > 0)
         columns = {
-            "row": self.rows,
+            ROW: self.rows,
             "problem_id": self.problem_ids,
-            "temperature": self.temperatures,
-            "reward": rewards.tolist(),
-            "advantage": advantages.tolist(),
+            TEMPERATURE: self.temperatures,
+            REWARD: rewards.tolist(),
+            ADVANTAGE: advantages.tolist(),
             "length": lengths.tolist(),
-            "truncated": (~ended).tolist(),
+            TRUNCATED: (~ended).tolist(),
         }
         for values in zip(*columns.values(), strict=True):
             self._outcomes[values[0]] = dict(zip(columns, values, strict=True))
@@ -80,19 +97,18 @@ class RolloutBatch:
         end-of-sequence token included (paper section 1, step 4).
         """
         weights = mask.double()
-        tokens = weights.sum(dim=1)
-        if bool((tokens == 0).any()):
-            empty = [row for row, count in zip(rows, tokens.tolist(), strict=True) if count == 0]
+        if bool((weights.sum(dim=1) == 0).any()):
+            counts = weights.sum(dim=1).tolist()
+            empty = [row for row, count in zip(rows, counts, strict=True) if count == 0]
             raise ValueError(f"completions without a token have no likelihood: rows {empty}")
-        sums = (candidate_log_probs.double() * weights[..., None]).sum(dim=1)
-        means = (sums / tokens[:, None]).cpu().numpy()
+        means = trajectory_log_likelihoods(candidate_log_probs.double(), weights).cpu().numpy()
         entropies = (entropy.double() * weights).sum(dim=1).tolist()
         entropies_at_one = (entropy_at_one.double() * weights).sum(dim=1).tolist()
         for index, row in enumerate(rows):
             self._scores[row] = {
                 "log_likelihoods": means[index],
-                "entropy": entropies[index],
-                "entropy_at_one": entropies_at_one[index],
+                ENTROPY: entropies[index],
+                ENTROPY_AT_ONE: entropies_at_one[index],
             }
 
     def add_gaps(
@@ -134,7 +150,7 @@ class GatheredRollout:
     @classmethod
     def of(cls, batch: RolloutBatch, records: list[dict[str, Any]]) -> GatheredRollout:
         """Order the records of all processes; a row that padding repeated counts once."""
-        by_row = {record["row"]: record for record in records}
+        by_row = {record[ROW]: record for record in records}
         ordered = [by_row[row] for row in sorted(by_row)]
         return cls(batch.step, batch.group_size, ordered)
 
@@ -145,38 +161,38 @@ class GatheredRollout:
     @property
     def groups(self) -> np.ndarray:
         """[N] index of each trajectory's prompt."""
-        return self.column("row") // self.group_size
+        return self.column(ROW) // self.group_size
 
     def feedback(self) -> RolloutFeedback:
         """Return what a policy may look at beside likelihoods and advantages."""
         tokens = max(int(self.column("length").sum()), 1)
         return RolloutFeedback(
             step=self.step,
-            temperatures=self.column("temperature"),
+            temperatures=self.column(TEMPERATURE),
             groups=self.groups,
-            rewards=self.column("reward"),
+            rewards=self.column(REWARD),
             lengths=self.column("length"),
-            truncated=self.column("truncated"),
-            entropy=float(self.column("entropy").sum() / tokens),
-            entropy_at_one=float(self.column("entropy_at_one").sum() / tokens),
+            truncated=self.column(TRUNCATED),
+            entropy=float(self.column(ENTROPY).sum() / tokens),
+            entropy_at_one=float(self.column(ENTROPY_AT_ONE).sum() / tokens),
         )
 
     def summary(self) -> dict[str, Any]:
         """Return the batch in numbers, for steps.jsonl."""
-        feedback, rewards = self.feedback(), self.column("reward")
+        feedback, rewards = self.feedback(), self.column(REWARD)
         scored = rewards[~np.isnan(rewards)]
         return {
-            "temperature": feedback.temperature,
-            "reward": float(scored.mean()) if len(scored) else None,
-            "reward_std": float(scored.std()) if len(scored) else None,
+            TEMPERATURE: feedback.temperature,
+            REWARD: float(scored.mean()) if len(scored) else None,
+            REWARD_STD: float(scored.std()) if len(scored) else None,
             "unscored": int(np.isnan(rewards).sum()),
-            "mixed_groups": feedback.mixed_groups,
-            "entropy": feedback.entropy,
-            "entropy_at_one": feedback.entropy_at_one,
+            MIXED_GROUPS: feedback.mixed_groups,
+            ENTROPY: feedback.entropy,
+            ENTROPY_AT_ONE: feedback.entropy_at_one,
             "completions": len(self.records),
-            "tokens": int(feedback.lengths.sum()),
-            "mean_length": float(feedback.lengths.mean()),
-            "truncated": float(feedback.truncated.mean()),
+            TOKENS: int(feedback.lengths.sum()),
+            MEAN_LENGTH: float(feedback.lengths.mean()),
+            TRUNCATED: float(feedback.truncated.mean()),
             "sampler_gap": self.gap,
             "sampler_gap_max": float(self.column("gap_max").max()),
         }
@@ -193,7 +209,7 @@ class GatheredRollout:
             SamplerMismatch: the mean gap is beyond `tolerance`; names step and temperature.
         """
         if not self.gap <= tolerance:
-            drawn = ", ".join(f"{t:g}" for t in np.unique(self.column("temperature")))
+            drawn = ", ".join(f"{t:g}" for t in np.unique(self.column(TEMPERATURE)))
             raise SamplerMismatch(
                 f"step {self.step}: the sampler's and the loss's log-probabilities at temperature "
                 f"{drawn} differ by {self.gap:.2e} nats a token on average "
@@ -205,13 +221,21 @@ class GatheredRollout:
         """Return the trajectories as columns for trajectories.parquet."""
         count = len(self.records)
         likelihoods = self.column("log_likelihoods").reshape(count, -1)
-        plain = ("temperature", "row", "problem_id", "reward", "advantage", "length", "truncated")
+        plain = (
+            TEMPERATURE,
+            ROW,
+            "problem_id",
+            REWARD,
+            ADVANTAGE,
+            "length",
+            TRUNCATED,
+        )
         return {
-            "step": [self.step] * count,
-            "group": self.groups.tolist(),
+            STEP: [self.step] * count,
+            GROUP: self.groups.tolist(),
             **{name: self.column(name).tolist() for name in plain},
             **{
-                f"log_likelihood_{temperature:g}": likelihoods[:, k].tolist()
+                layout.likelihood_column(temperature): likelihoods[:, k].tolist()
                 for k, temperature in enumerate(candidates)
             },
         }

@@ -16,9 +16,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tampo import layout
 from tampo.files import read_jsonl, to_jsonl, write_atomically, written_whole
-
-STEPS, POLICY, TRAJECTORIES = "steps.jsonl", "policy.jsonl", "trajectories.parquet"
+from tampo.layout import STEP
 
 
 class RunLog:
@@ -36,11 +36,11 @@ class RunLog:
 
     def step(self, record: dict[str, Any]) -> None:
         """Append one optimiser step; `record["step"]` is 0-based."""
-        self._append(STEPS, record)
+        self._append(layout.STEPS_LOG, record)
 
     def policy(self, record: dict[str, Any]) -> None:
         """Append what the policy saw and did at one rollout batch."""
-        self._append(POLICY, record)
+        self._append(layout.POLICY_LOG, record)
 
     def trajectories(self, columns: dict[str, list]) -> None:
         """Take the trajectories of one rollout batch, one row each; `flush` writes them."""
@@ -55,10 +55,10 @@ class RunLog:
 
     def rewind(self, step: int) -> None:
         """Drop everything that belongs to step `step` or later."""
-        for name in (STEPS, POLICY):
+        for name in (layout.STEPS_LOG, layout.POLICY_LOG):
             path = self.folder / name
             if path.exists():
-                kept = [row for row in _whole_lines(path) if row["step"] < step]
+                kept = [row for row in _whole_lines(path) if row[STEP] < step]
                 write_atomically(path, to_jsonl(kept))
         for part in self._parts.glob("*.parquet"):
             if int(part.stem) > step:
@@ -67,10 +67,10 @@ class RunLog:
     def publish(self, out: Path) -> None:
         """Write the finished files to `out`, each whole."""
         self.flush(sys.maxsize)
-        for name in (STEPS, POLICY):
+        for name in (layout.STEPS_LOG, layout.POLICY_LOG):
             write_atomically(out / name, to_jsonl(read_jsonl(self.folder / name)))
         parts = sorted(self._parts.glob("*.parquet"))
-        with written_whole(out / TRAJECTORIES) as temporary:
+        with written_whole(out / layout.TRAJECTORIES) as temporary:
             table = pa.concat_tables(pq.read_table(part) for part in parts)
             pq.write_table(table, temporary, compression="zstd")
 

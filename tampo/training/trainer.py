@@ -29,6 +29,20 @@ from trl.trainer import grpo_trainer
 
 from tampo.files import write_json
 from tampo.kernels.lm_head import add_tempered_lm_head
+from tampo.layout import (
+    ENTROPY,
+    ENTROPY_AT_ONE,
+    GRAD_NORM,
+    KL,
+    LOSS,
+    MEAN_LENGTH,
+    MIXED_GROUPS,
+    REWARD,
+    SECONDS,
+    STEP,
+    TEMPERATURE,
+    TRUNCATED,
+)
 from tampo.sampling import sampler
 from tampo.sampling.vllm_rollouts import SeededRequests
 from tampo.seeds import derive
@@ -90,7 +104,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         self._batch: RolloutBatch | None = None
         self._summary: dict[str, Any] = {}
         self._scoring: Scoring | None = None
-        self._seconds = {"generate": 0.0, "reward": 0.0}
+        self._seconds = {"generate": 0.0, REWARD: 0.0}
         self._cpu = time.process_time()
 
     # Rollouts: TRL's order is generate, old and reference log-probabilities, rewards ----------------
@@ -184,7 +198,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
     def _calculate_rewards(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         started = time.perf_counter()
         by_function = super()._calculate_rewards(*args, **kwargs)
-        self._seconds["reward"] += time.perf_counter() - started
+        self._seconds[REWARD] += time.perf_counter() - started
         self._rewards = (by_function * self.reward_weights.to(by_function.device)).nansum(dim=1)
         # What no reward function could score has no reward; it is not worth zero.
         self._rewards[by_function.isnan().all(dim=1)] = torch.nan
@@ -269,9 +283,15 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         self._summary = rollout.summary()
         if self.accelerator.is_main_process:
             self.run_log.trajectories(rollout.table(self.candidates))
-            shared = ("temperature", "entropy", "entropy_at_one", "mixed_groups", "truncated")
+            shared = (
+                TEMPERATURE,
+                ENTROPY,
+                ENTROPY_AT_ONE,
+                MIXED_GROUPS,
+                TRUNCATED,
+            )
             self.run_log.policy(
-                {"step": rollout.step}
+                {STEP: rollout.step}
                 | self.policy.diagnostics()
                 | {name: self._summary[name] for name in shared}
             )
@@ -280,17 +300,24 @@ class TemperatureGRPOTrainer(GRPOTrainer):
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Log as TRL does; append the line of an optimiser step to steps.jsonl."""
-        of_a_step = "grad_norm" in logs
+        of_a_step = GRAD_NORM in logs
         super().log(logs, start_time)
         if not of_a_step or not self.accelerator.is_main_process:
             return
-        own = ("loss", "grad_norm", "learning_rate", "kl", "clip_ratio/region_mean", "entropy_coef")
+        own = (
+            LOSS,
+            GRAD_NORM,
+            "learning_rate",
+            KL,
+            "clip_ratio/region_mean",
+            "entropy_coef",
+        )
         cpu = time.process_time()
         record = {
-            "step": self.state.global_step - 1,
+            STEP: self.state.global_step - 1,
             **self._summary,
             **{name.split("/")[0]: float(logs[name]) for name in own if name in logs},
-            "seconds": {**self._seconds, "total": logs["step_time"], "cpu": cpu - self._cpu},
+            SECONDS: {**self._seconds, "total": logs["step_time"], "cpu": cpu - self._cpu},
         }
         self._cpu = cpu
         self._seconds = dict.fromkeys(self._seconds, 0.0)
@@ -299,11 +326,11 @@ class TemperatureGRPOTrainer(GRPOTrainer):
             "step %d/%d  T %.2f  reward %.3f  entropy %.2f  length %.0f  %.1f s",
             self.state.global_step,
             self.args.max_steps,
-            record["temperature"],
-            float("nan") if record["reward"] is None else record["reward"],
-            record["entropy"],
-            record["mean_length"],
-            record["seconds"]["total"],
+            record[TEMPERATURE],
+            float("nan") if record[REWARD] is None else record[REWARD],
+            record[ENTROPY],
+            record[MEAN_LENGTH],
+            record[SECONDS]["total"],
         )
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
@@ -316,7 +343,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
             write_json(folder / POLICY_STATE, self.policy.state_dict())
             self.run_log.flush(self.state.global_step)
             # Written last: a checkpoint without it was cut short and is not resumed from.
-            write_json(folder / COMPLETE, {"step": self.state.global_step})
+            write_json(folder / COMPLETE, {STEP: self.state.global_step})
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         super()._load_optimizer_and_scheduler(checkpoint)

@@ -12,13 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tampo.temperature.protocol import (
-    REGISTRY,
-    PolicyContext,
-    RolloutFeedback,
-    TemperaturePolicy,
-    build_policy,
-)
+from tampo.temperature.protocol import PolicyContext, RolloutFeedback, TemperaturePolicy
+from tampo.temperature.registry import REGISTRY, build_policy
 
 STEPS, GROUPS, GROUP_SIZE = 24, 3, 4
 CANDIDATES = (0.6, 0.8, 1.0, 1.2, 1.5)

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from support.paths import ROOT
 
-from tampo.claims import Evidence
+from tampo.claims import ClaimInputs
 from tampo.claims.scores import (
     beats_grpo_on_ecqa,
     beats_schedules_at_eight,
@@ -20,9 +20,9 @@ from tampo.claims.scores import (
     best_alpha,
     best_top_p,
 )
+from tampo.layout import AVERAGE
 from tampo.problems.catalogue import CATALOGUE
 from tampo.seeds import generator
-from tampo.statistics.intervals import AVERAGE
 from tampo.statistics.paired import pair_generator, paired_differences
 from tampo.statistics.permutation_tests import permutation_test
 from tampo.statistics.score_arrays import score_arrays
@@ -52,7 +52,7 @@ def right_answers(percent: float, benchmark: str) -> int:
     return right
 
 
-def dealt(likeness: float, stream: int = 0) -> Evidence:
+def dealt(likeness: float, stream: int = 0) -> ClaimInputs:
     """Deal the published numbers of right answers out to problems."""
     rng, rows = generator(stream, "published"), []
     table = rows_with_benchmarks()
@@ -67,7 +67,7 @@ def dealt(likeness: float, stream: int = 0) -> Evidence:
             rows += [key | {"problem": str(i), "value": v, "n": 1} for i, v in enumerate(values)]
     problems = pd.DataFrame(rows)
     keys = ["method", "seed", "benchmark", "metric"]
-    return Evidence(problems.groupby(keys, as_index=False)["value"].mean(), problems)
+    return ClaimInputs(problems.groupby(keys, as_index=False)["value"].mean(), problems)
 
 
 def study():
@@ -78,7 +78,7 @@ def study():
     return full.model_copy(update={"methods": methods, "seeds": [1]})
 
 
-def differences(evidence: Evidence, rival: str):
+def differences(evidence: ClaimInputs, rival: str):
     rows = [("tampo", "pass@1"), (rival, "pass@1")]
     arrays = score_arrays(evidence.problem_scores, rows, BENCHMARKS)
     return [arrays[row] for row in rows]
@@ -134,7 +134,7 @@ def test_the_same_table_with_two_hundred_samples_a_problem_would_be_another_matt
     runs = [
         problems.assign(seed=seed, value=rng.binomial(200, rates) / 200) for seed in (1, 2, 3, 4, 5)
     ]
-    many = Evidence(evidence.scores, pd.concat(runs))
+    many = ClaimInputs(evidence.scores, pd.concat(runs))
     judged = beats_schedules_at_one(study().model_copy(update={"seeds": [1, 2, 3, 4, 5]}), many)
     assert judged.verdict == "supported"
 
@@ -151,7 +151,7 @@ def least_lead(table: pd.Series, method: str) -> float:
 
 
 def test_published_values_of_claims_are_those_of_the_transcribed_tables():
-    nothing = Evidence(pd.DataFrame(), pd.DataFrame(columns=["method", "metric", "benchmark"]))
+    nothing = ClaimInputs(pd.DataFrame(), pd.DataFrame(columns=["method", "metric", "benchmark"]))
     value = {
         judge: judge(study(), nothing).published
         for judge in (

@@ -1,16 +1,23 @@
 """A study on a box that has run, made without a model; and the script that runs there."""
 
+import atexit
 import json
+import shutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 from support.finished_study import STUDY, write_finished_study
-from support.paths import ROOT
 
 from tampo.files import checksums, sha256_of, write_json
-from tampo.tools.box.pack import runs_of
+from tampo.tools.box.pack import SCRIPTS, runs_of
 
-BOX = ROOT / "tampo" / "tools" / "box" / "box.py"
+BOX = Path(tempfile.mkdtemp(prefix="box-scripts-")) / "box.py"
+"""The script as it lies on the box: beside the others that travel with it."""
+for _script in SCRIPTS:
+    shutil.copyfile(_script, BOX.with_name(_script.name))
+atexit.register(shutil.rmtree, BOX.parent, ignore_errors=True)
 WEIGHTS = b"weights, which stay where they are"
 
 
@@ -83,5 +90,6 @@ def _complete_evaluation(results, method, seed, origin):
         "evaluation": STUDY.evaluation.model_dump(mode="json"),
         "prompt": STUDY.prompt.model_dump(mode="json"),
     }
-    checkpoint = {"run_json_sha256": sha256_of(origin / "run.json")}
+    checkpoint = {"sha256": "0" * 64, "run_json_sha256": sha256_of(origin / "run.json")}
+    checkpoint["stage"] = json.loads((origin / "run.json").read_text())["stage"]
     update(folder, arguments=arguments, benchmarks=entries, checkpoint=checkpoint)

@@ -5,15 +5,20 @@ graded by the task documents' own code, so that grading them again gives the sam
 """
 
 import json
+from functools import partial
 from pathlib import Path
 
+from support.run_json import write_run_json
 from support.studies import micro_study, write_training_run
 
-from tampo.files import checksums, sha256_of, to_jsonl, write_json
+from tampo import layout
+from tampo.files import checksums, sha256_of, to_jsonl
 from tampo.problems.problem_sets import fingerprint, load_problems
 from tampo.sampling.partial import Response
-from tampo.stages.aggregate import aggregate, run_folder
+from tampo.stages import report as report_stage
+from tampo.stages.aggregate import aggregate
 from tampo.tasks.benchmark import load, process_results
+from tampo.tools.plan.measured import against_plan
 
 STUDY = micro_study(
     benchmarks=[
@@ -30,21 +35,8 @@ HOSTILE = "</script><script>document.title = 'taken over'</script> & <b>bold</b>
 """A response that would break out of a page that does not escape it."""
 
 
-def record(stage, seconds=36.0, **more):
-    return {
-        "stage": stage,
-        "command": ["python"],
-        "arguments": {},
-        "started": "2026-01-02T03:04:05+00:00",
-        "seconds": {"wall": seconds, "cpu": seconds / 2},
-        "peak_memory_mib": 100,
-        "tampo": "0.1.0",
-        "source": {"commit": "c" * 40, "dirty": False},
-        "python": "3.12.0",
-        "packages": {"torch": "2.0", "pandas": "3.0"},
-        "hardware": {"processor": "CPU", "cores": 2, "memory_mib": 2048, "gpus": []},
-        **more,
-    }
+report = partial(report_stage.report, against_plan=against_plan)
+"""The report stage, handed what the command line hands it."""
 
 
 def write_finished_study(results: Path) -> Path:
@@ -57,9 +49,7 @@ def write_finished_study(results: Path) -> Path:
             (folder / "checkpoint").mkdir()
             for name in ("model.safetensors", "config.json"):
                 (folder / "checkpoint" / name).write_text(f"{name} of {method}, {seed}")
-            more = {"processes": 1, "resumed_from": None, "files": checksums(folder)}
-            more["problems_left_out"] = {"reason": "prompt too long", "ids": []}
-            write_json(folder / "run.json", record("train", **more))
+            write_run_json(folder, "train", files=checksums(folder))
     for method in [m.name for m in STUDY.methods]:
         for seed in STUDY.seeds:
             _write_evaluation(results, method, seed)
@@ -70,11 +60,11 @@ def write_finished_study(results: Path) -> Path:
 def _write_model(folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "model.safetensors").write_bytes(b"weights")
-    write_json(folder / "run.json", record("model", parameters=12345, files=checksums(folder)))
+    write_run_json(folder, "model", files=checksums(folder))
 
 
 def _write_evaluation(results: Path, method: str, seed: int) -> None:
-    folder = run_folder(results, method, seed)
+    folder = layout.evaluate_folder(results, method, seed)
     folder.mkdir(parents=True)
     entries = {}
     for benchmark in STUDY.benchmarks:
@@ -96,7 +86,7 @@ def _write_evaluation(results: Path, method: str, seed: int) -> None:
             },
             "file_sha256": sha256_of(path),
         }
-    write_json(folder / "run.json", record("evaluate", benchmarks=entries))
+    write_run_json(folder, "evaluate", benchmarks=entries)
 
 
 def _texts(method: str, seed: int, index: int, gold: str) -> list[Response]:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from support.run_json import write_run_json
 
 from tampo.study.study import Study
 
@@ -92,7 +93,7 @@ def write_training_run(results: Path, method: str, seed: int, steps: int) -> Pat
         "log_likelihood_1": [-0.9 for _ in rows],
     }
     pq.write_table(pa.table(columns), folder / "trajectories.parquet")
-    (folder / "run.json").write_text(json.dumps({"processes": 1, "hardware": {"gpus": []}}))
+    write_run_json(folder, "train")
     return folder
 
 

@@ -3,13 +3,10 @@
 Everything happens in a copy of the repository, so that results of other studies stay untouched.
 """
 
-import re
-
 import pytest
 from support.paths import ROOT
 from support.workflow_runs import copy_project, counts, edit_study, planned, snakemake
 
-from tampo.records.training_tables import COLUMNS
 from tampo.study.study import load_study
 
 NOISE = "Using workflow specific profile"
@@ -43,12 +40,6 @@ def test_a_replay_waits_for_the_run_that_it_replays(project):
         ("train", "tampo", "1"),
         ("train", "replay", "5"),
     }
-
-
-def test_the_workflow_names_the_training_tables_that_aggregation_writes():
-    text = (ROOT / "workflow" / "rules" / "common.smk").read_text()
-    (listed,) = re.findall(r"^TRAINING_TABLES = \[\n(.*?)^\]", text, re.MULTILINE | re.DOTALL)
-    assert re.findall(r'"(\w+)"', listed) == list(COLUMNS)
 
 
 def test_smoke_can_be_asked_for_without_touching_table1(project):

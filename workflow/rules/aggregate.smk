@@ -1,43 +1,39 @@
 # Stage 4: tables of all runs: scores from the stored samples alone, and what training left behind.
 rule aggregate:
     input:
-        expand(
-            "results/{{study}}/train/{method}/seed{seed}/{file}",
-            method=STUDY.trained_methods,
-            seed=STUDY.seeds,
-            file=["run.json", "steps.jsonl", "policy.jsonl", "trajectories.parquet"],
-        ),
-        expand(
-            "results/{{study}}/evaluate/{method}/seed{seed}/{file}",
-            method=[method.name for method in STUDY.methods],
-            seed=STUDY.seeds,
-            file=[
-                "run.json",
-                *(f"{benchmark.name}.jsonl" for benchmark in STUDY.benchmarks),
-            ],
-        ),
+        [
+            f"{run}/{name}"
+            for run in JOBS.trained_runs
+            for name in (layout.RUN_JSON, *layout.TRAINING_LOGS)
+        ],
+        [
+            f"{run}/{name}"
+            for run in JOBS.evaluated_runs
+            for name in (layout.RUN_JSON, *JOBS.samples)
+        ],
     output:
         scores=report(
-            "results/{study}/aggregate/scores.csv",
+            f"{AGGREGATE}/{layout.SCORES}",
             caption="../report/scores.rst",
             category="Scores",
             labels={"study": "{study}", "scores": "runs"},
         ),
-        problems="results/{study}/aggregate/problem_scores.csv",
-        training=expand(
-            "results/{{study}}/aggregate/{table}.csv", table=TRAINING_TABLES
-        ),
+        problems=f"{AGGREGATE}/{layout.PROBLEM_SCORES}",
+        training=[
+            f"{AGGREGATE}/{layout.table_file(table)}"
+            for table in layout.TRAINING_TABLES
+        ],
     log:
-        "logs/{study}/aggregate.log",
+        log_of(layout.AGGREGATE),
     benchmark:
-        "benchmarks/{study}/aggregate.tsv"
+        timing_of(layout.AGGREGATE)
     conda:
         "../../envs/report.yaml"
     resources:
-        **requested("tables", 1),
+        **JOBS.requested("tables", 1),
     params:
-        **settings_of("aggregate"),
-        study=STUDY_FILE,
+        **JOBS.settings_of("aggregate"),
+        study=JOBS.file,
         results=subpath(output.scores, ancestor=2),
         out=subpath(output.scores, parent=True),
     shell:

@@ -1,26 +1,23 @@
 # Stage 3: one process samples and grades every benchmark of the study for one checkpoint.
 rule evaluate:
     input:
-        checkpoint=checkpoint,
+        checkpoint=JOBS.checkpoint,
     output:
-        samples=expand(
-            "results/{{study}}/evaluate/{{method}}/seed{{seed}}/{benchmark}.jsonl",
-            benchmark=[benchmark.name for benchmark in STUDY.benchmarks],
-        ),
-        run="results/{study}/evaluate/{method}/seed{seed}/run.json",
+        samples=[f"{EVALUATE}/{name}" for name in JOBS.samples],
+        run=f"{EVALUATE}/{layout.RUN_JSON}",
     log:
-        "logs/{study}/evaluate/{method}/seed{seed}.log",
+        log_of(layout.EVALUATE, "{method}", "{seed}"),
     benchmark:
-        "benchmarks/{study}/evaluate/{method}/seed{seed}.tsv"
+        timing_of(layout.EVALUATE, "{method}", "{seed}")
     conda:
         environment(STUDY.evaluation.backend)
     threads: STUDY.evaluation.cpu_threads
     resources:
-        **requested("evaluate", STUDY.evaluation.cpu_threads),
+        **JOBS.requested("evaluate", STUDY.evaluation.cpu_threads),
     params:
-        **settings_of("evaluate"),
-        study=STUDY_FILE,
-        data=DATA_OPTION,
+        **JOBS.settings_of("evaluate"),
+        study=JOBS.file,
+        data=JOBS.data_option,
         out=subpath(output.run, parent=True),
     shell:
         "python -m tampo evaluate --study {params.study} {params.data}"

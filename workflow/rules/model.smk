@@ -1,4 +1,4 @@
-# Stage 1: the base model as safetensors, from the hub, out of a package, or pretrained here, and warmed up.
+# Stage 1: the base model as safetensors, from the hub, out of a package, or pretrained here, and its SFT cold start.
 # What needs the network runs where Snakemake was started: compute nodes often have none.
 if STUDY.model.source != "pretrain":
 
@@ -12,20 +12,20 @@ localrules:
 
 rule model:
     output:
-        directory("results/{study}/model"),
+        directory(f"{RESULTS}/{layout.MODEL}"),
     log:
-        "logs/{study}/model.log",
+        log_of(layout.MODEL),
     benchmark:
-        "benchmarks/{study}/model.tsv"
+        timing_of(layout.MODEL)
     conda:
         "../../envs/cpu.yaml"
     threads: STUDY.training.cpu_threads
     resources:
-        **requested("model", STUDY.training.cpu_threads),
+        **JOBS.requested("model", STUDY.training.cpu_threads),
     params:
-        **settings_of("model"),
-        study=STUDY_FILE,
-        data=DATA_OPTION if STUDY.warm_up else "",
+        **JOBS.settings_of("model"),
+        study=JOBS.file,
+        data=JOBS.data_option if STUDY.warm_up else "",
     shell:
         "python -m tampo model --study {params.study} {params.data} --out {output}"
         " > {log} 2>&1"
@@ -34,18 +34,18 @@ rule model:
 # All that a study reads from the network: its base model, and its problem sets as files.
 rule prefetch:
     input:
-        f"results/{STUDY.name}/model",
+        f"{layout.RESULTS}/{STUDY.name}/{layout.MODEL}",
     output:
-        directory(f"results/{STUDY.name}/problems"),
+        directory(f"{layout.RESULTS}/{STUDY.name}/{layout.PREFETCHED}"),
     log:
-        f"logs/{STUDY.name}/prefetch.log",
+        layout.log_file(STUDY.name, "prefetch"),
     benchmark:
-        f"benchmarks/{STUDY.name}/prefetch.tsv"
+        layout.timing_file(STUDY.name, "prefetch")
     conda:
         "../../envs/cpu.yaml"
     params:
-        study=STUDY_FILE,
-        data=DATA_OPTION,
+        study=JOBS.file,
+        data=JOBS.data_option,
     shell:
         "python -m tampo prefetch --study {params.study} {params.data} --out {output}"
         " > {log} 2>&1"

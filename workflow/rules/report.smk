@@ -5,80 +5,83 @@ localrules:
 
 rule report:
     input:
-        scores="results/{study}/aggregate/scores.csv",
-        problems="results/{study}/aggregate/problem_scores.csv",
-        training=expand(
-            "results/{{study}}/aggregate/{table}.csv", table=TRAINING_TABLES
-        ),
-        model="results/{study}/model",
-        runs=expand(
-            "results/{{study}}/train/{method}/seed{seed}/run.json",
-            method=STUDY.trained_methods,
-            seed=STUDY.seeds,
-        ),
-        samples=expand(
-            "results/{{study}}/evaluate/{method}/seed{seed}/{file}",
-            method=[method.name for method in STUDY.methods],
-            seed=STUDY.seeds,
-            file=[
-                "run.json",
-                *(f"{benchmark.name}.jsonl" for benchmark in STUDY.benchmarks),
-            ],
-        ),
-        published=expand("workflow/published/{{study}}/{table}.csv", table=PUBLISHED),
-        experiment=f"workflow/studies/{STUDY.name if PUBLISHED else 'paper'}.yaml",
+        scores=f"{AGGREGATE}/{layout.SCORES}",
+        problems=f"{AGGREGATE}/{layout.PROBLEM_SCORES}",
+        training=[
+            f"{AGGREGATE}/{layout.table_file(table)}"
+            for table in layout.TRAINING_TABLES
+        ],
+        model=f"{RESULTS}/{layout.MODEL}",
+        runs=[f"{run}/{layout.RUN_JSON}" for run in JOBS.trained_runs],
+        samples=[
+            f"{run}/{name}"
+            for run in JOBS.evaluated_runs
+            for name in (layout.RUN_JSON, *JOBS.samples)
+        ],
+        published=[
+            f"workflow/published/{{study}}/{layout.table_file(table)}"
+            for table in JOBS.published
+        ],
+        experiment=JOBS.experiment,
     output:
         page=report(
-            "results/{study}/report/report.html",
+            f"{REPORT}/{layout.PAGE}",
             caption="../report/page.rst",
             category="Report",
             labels={"study": "{study}", "content": "the whole report on one page"},
         ),
         claims=report(
-            "results/{study}/report/claims.csv",
+            f"{REPORT}/{layout.CLAIMS}",
             caption="../report/claims.rst",
             category="Claims",
             labels={"study": "{study}", "content": "verdict on every claim"},
         ),
         tables=report(
-            expand("results/{{study}}/report/{table}.csv", table=TABLES),
+            [f"{REPORT}/{layout.table_file(table)}" for table in JOBS.tables],
             caption="../report/tables.rst",
             category="Tables",
             labels={"study": "{study}", "numbers": "measured"},
         ),
         published=report(
-            expand("results/{{study}}/report/published_{table}.csv", table=PUBLISHED),
+            [
+                f"{REPORT}/{layout.PUBLISHED_PREFIX}{layout.table_file(table)}"
+                for table in JOBS.published
+            ],
             caption="../report/published.rst",
             category="Tables",
             labels={"study": "{study}", "numbers": "published"},
         ),
         figures=report(
-            directory("results/{study}/report/figures"),
+            directory(f"{REPORT}/{layout.FIGURES}"),
             patterns=["{figure}.svg"],
             caption="../report/figures.rst",
             category="Figures",
             labels={"study": "{study}", "figure": "{figure}"},
         ),
-        pages=expand(
-            "results/{{study}}/report/{table}",
-            table=[
-                *(f"{table}.{form}" for table in TABLES for form in ("md", "tex")),
-                *(f"published_{table}.md" for table in PUBLISHED),
-            ],
-        ),
-        study="results/{study}/report/study.yaml",
-        checksums="results/{study}/report/checksums.json",
+        pages=[
+            f"{REPORT}/{name}"
+            for name in (
+                *(
+                    f"{table}.{form}"
+                    for table in JOBS.tables
+                    for form in ("md", "tex")
+                ),
+                *(f"{layout.PUBLISHED_PREFIX}{table}.md" for table in JOBS.published),
+            )
+        ],
+        study=f"{REPORT}/{layout.STUDY_COPY}",
+        checksums=f"{REPORT}/{layout.CHECKSUMS}",
     log:
-        "logs/{study}/report.log",
+        log_of(layout.REPORT),
     benchmark:
-        "benchmarks/{study}/report.tsv"
+        timing_of(layout.REPORT)
     conda:
         "../../envs/report.yaml"
     resources:
-        **requested("tables", 1),
+        **JOBS.requested("tables", 1),
     params:
-        **settings_of("report"),
-        study_file=STUDY_FILE,
+        **JOBS.settings_of("report"),
+        study_file=JOBS.file,
         results=subpath(output.page, ancestor=2),
         out=subpath(output.page, parent=True),
     shell:
@@ -89,15 +92,15 @@ rule report:
 # Table 1 and the page of the active study, under names that do not change with the study.
 rule table1:
     input:
-        table=f"results/{STUDY.name}/report/table1.csv",
-        page=f"results/{STUDY.name}/report/report.html",
+        table=f"{layout.RESULTS}/{STUDY.name}/{layout.REPORT}/{layout.TABLE1}",
+        page=f"{layout.RESULTS}/{STUDY.name}/{layout.REPORT}/{layout.PAGE}",
     output:
-        table="results/table1.csv",
-        page="results/report.html",
+        table=layout.RESULTS / layout.TABLE1,
+        page=layout.RESULTS / layout.PAGE,
     log:
-        f"logs/{STUDY.name}/table1.log",
+        layout.log_file(STUDY.name, "table1"),
     benchmark:
-        f"benchmarks/{STUDY.name}/table1.tsv"
+        layout.timing_file(STUDY.name, "table1")
     conda:
         "../../envs/report.yaml"
     shell:

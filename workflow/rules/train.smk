@@ -4,29 +4,29 @@
 # Snakemake deletes the outputs of an unfinished job, and must not delete that.
 rule train:
     input:
-        model="results/{study}/model",
-        recorded=recorded,
+        model=f"{RESULTS}/{layout.MODEL}",
+        recorded=JOBS.recorded,
     output:
-        checkpoint=directory("results/{study}/train/{method}/seed{seed}/checkpoint"),
-        steps="results/{study}/train/{method}/seed{seed}/steps.jsonl",
-        policy="results/{study}/train/{method}/seed{seed}/policy.jsonl",
-        trajectories="results/{study}/train/{method}/seed{seed}/trajectories.parquet",
-        run="results/{study}/train/{method}/seed{seed}/run.json",
+        checkpoint=directory(f"{TRAIN}/{layout.CHECKPOINT}"),
+        steps=f"{TRAIN}/{layout.STEPS_LOG}",
+        policy=f"{TRAIN}/{layout.POLICY_LOG}",
+        trajectories=f"{TRAIN}/{layout.TRAJECTORIES}",
+        run=f"{TRAIN}/{layout.RUN_JSON}",
     log:
-        "logs/{study}/train/{method}/seed{seed}.log",
+        log_of(layout.TRAIN, "{method}", "{seed}"),
     benchmark:
-        "benchmarks/{study}/train/{method}/seed{seed}.tsv"
+        timing_of(layout.TRAIN, "{method}", "{seed}")
     wildcard_constraints:
         method=any_of(STUDY.trained_methods),
     conda:
         environment(STUDY.training.rollout_backend)
-    threads: training_threads
+    threads: JOBS.training_threads
     resources:
-        **requested("train", training_threads),
+        **JOBS.requested("train", JOBS.training_threads),
     params:
-        **settings_of("train"),
-        study=STUDY_FILE,
-        data=DATA_OPTION,
+        **JOBS.settings_of("train"),
+        study=JOBS.file,
+        data=JOBS.data_option,
         recorded=lambda wildcards, input: (
             f"--recorded {input.recorded}" if input.recorded else ""
         ),

@@ -13,10 +13,10 @@ from typing import Literal, get_args
 
 import pandas as pd
 
+from tampo import layout
 from tampo.claims.roles import Roles, roles
+from tampo.layout import AVERAGE
 from tampo.report.page.sections import model_name, number
-from tampo.stages.aggregate import metric_name
-from tampo.statistics.intervals import AVERAGE
 from tampo.statistics.paired import PairedDifference, pair_generator, paired_differences
 from tampo.statistics.permutation_tests import holm
 from tampo.statistics.power import POWER, study_detectable
@@ -78,7 +78,7 @@ def comparisons(study: Study, problem_scores: pd.DataFrame, k: int) -> list[Comp
     against = rivals(parts)
     if not parts.tampo or not against:
         return []
-    metric, settings = metric_name(k), study.statistics
+    metric, settings = layout.pass_at(k), study.statistics
     rows = [(name, metric) for name in (parts.tampo, *(name for name, _ in against))]
     arrays = score_arrays(problem_scores, rows, [b.name for b in study.benchmarks])
     found = [

@@ -11,11 +11,14 @@ from typing import Any
 
 import pandas as pd
 
-from tampo.claims import Evidence
+from tampo import layout
+from tampo.claims import ClaimInputs
 from tampo.claims.learning import learning_rows
 from tampo.evidence.archive import SUMS, restored, stored_name
 from tampo.evidence.results_page.against import comparison_table, comparisons, paragraph
 from tampo.files import sha256_of
+from tampo.layout import HIGH, LOW, METHOD
+from tampo.records.run_json import EvaluateRun
 from tampo.records.run_records import (
     RunRecord,
     cost_by_method,
@@ -34,7 +37,6 @@ from tampo.report.page.sections import (
     tally,
 )
 from tampo.report.tables import to_markdown
-from tampo.stages.report import AGGREGATE, CLAIMS, FIGURE_FOLDER, ROBUST, STUDY
 from tampo.study.study import Study, StudyError, load_study
 
 SHOWN_FIGURES = ("temperatures", "learning_curves")
@@ -57,12 +59,12 @@ def study_values(folder: Path, page: Path) -> dict[str, Any]:
     with restored(folder, {}) as plain:
         if plain.faults:
             raise StudyError("\n".join(map(str, plain.faults)))
-        study = load_study(plain.folder / "report" / STUDY)
+        study = load_study(plain.folder / layout.REPORT / layout.STUDY_COPY)
         records = read_records(study, plain.folder)
-        tables = Evidence.read(plain.folder / AGGREGATE)
+        tables = ClaimInputs.read(plain.folder / layout.AGGREGATE)
         learned = learning_rows(study, plain.folder)
     found = {k: comparisons(study, tables.problem_scores, k) for k in study.evaluation.pass_k}
-    title, table = _table(folder / "report" / "table1.md")
+    title, table = _table(folder / layout.REPORT / f"{layout.TABLE1_NAME}.md")
     return {
         "name": study.name,
         "description": study.description,
@@ -79,8 +81,8 @@ def study_values(folder: Path, page: Path) -> dict[str, Any]:
         "paragraph": paragraph(study, found),
         "against": to_markdown(comparison_table(found)) if any(found.values()) else "",
         "figures": _figures(folder),
-        **_claims(folder / "report" / CLAIMS),
-        "robust": _robust(folder / "report" / ROBUST),
+        **_claims(folder / layout.REPORT / layout.CLAIMS),
+        "robust": _robust(folder / layout.REPORT / layout.ROBUST),
         "cost": _cost(study, tables.scores),
         "learning": to_markdown(_learning(learned)) if len(learned) else "",
         "learned": _learned(study, learned),
@@ -101,8 +103,7 @@ def _table(path: Path) -> tuple[str, str]:
 
 def _ended(records: list[RunRecord]) -> str:
     ends = [
-        datetime.fromisoformat(record.content["started"])
-        + timedelta(seconds=record.content["seconds"]["wall"])
+        datetime.fromisoformat(record.run.started) + timedelta(seconds=record.run.seconds.wall)
         for record in records
     ]
     return moment(max(ends).isoformat())
@@ -110,9 +111,10 @@ def _ended(records: list[RunRecord]) -> str:
 
 def _data(records: list[RunRecord]) -> list[dict[str, Any]]:
     return [
-        entry["data"]
+        entry.data
         for record in records
-        for entry in record.content.get("benchmarks", {}).values()
+        if isinstance(record.run, EvaluateRun)
+        for entry in record.run.benchmarks.values()
     ]
 
 
@@ -120,7 +122,7 @@ def _figures(folder: Path) -> list[dict[str, str]]:
     return [
         {"name": name, "title": FIGURES[name].title, "caption": FIGURES[name].caption}
         for name in SHOWN_FIGURES
-        if (folder / "report" / FIGURE_FOLDER / f"{name}.svg").is_file()
+        if (folder / layout.REPORT / layout.FIGURES / f"{name}.svg").is_file()
     ]
 
 
@@ -149,7 +151,7 @@ def _claims(path: Path) -> dict[str, str]:
 def _robust(path: Path) -> str:
     if not path.is_file():
         return ""
-    grid = robust_grid(pd.read_csv(path, dtype={"method": str, "reference": str}))
+    grid = robust_grid(pd.read_csv(path, dtype={METHOD: str, "reference": str}))
     return to_markdown(pd.DataFrame(grid["rows"], columns=grid["columns"]))
 
 
@@ -162,7 +164,7 @@ def _cost(study: Study, scores: pd.DataFrame) -> str:
     def percent(share: float) -> str:
         return f"{100 * share:.1f} %"
 
-    table = {"method": costs["method"], "runs": costs["runs"].map(str)}
+    table = {METHOD: costs[METHOD], "runs": costs["runs"].map(str)}
     table |= {
         "training": column("training_hours", duration),
         "its processor time": column("training_cpu_hours", duration),
@@ -186,11 +188,11 @@ def _learning(learned: pd.DataFrame) -> pd.DataFrame:
     pairs = zip(learned["runs_up"], learned["runs"], strict=True)
     return pd.DataFrame(
         {
-            "method": learned["method"],
+            METHOD: learned[METHOD],
             "groups": learned["groups"].map(str),
             "first quarter": interval("start", "start_low", "start_high"),
             "last quarter": interval("end", "end_low", "end_high"),
-            "difference": interval("difference", "low", "high"),
+            "difference": interval("difference", LOW, HIGH),
             "runs that rose": [f"{up} of {runs}" for up, runs in pairs],
             "p": learned["p_value"].map(number),
             "Holm": learned["holm"].map(number),
@@ -205,7 +207,7 @@ def _learned(study: Study, learned: pd.DataFrame) -> str:
     shown = learned["holm"] <= 1 - study.statistics.confidence
     up, down = (shown & (sign * learned["difference"] > 0) for sign in (1, -1))
     parts = [
-        f"{verb} with {', '.join(f'`{name}`' for name in learned['method'][mask])}"
+        f"{verb} with {', '.join(f'`{name}`' for name in learned[METHOD][mask])}"
         for verb, mask in (("rose", up), ("fell", down), ("is not shown to have changed", ~shown))
         if mask.any()
     ]

@@ -1,7 +1,7 @@
 """Figures of a study: each is a table of data, taken from the aggregate stage, and a drawing of it.
 
-`write_figures(study, evidence, folder)` writes `{name}.svg`, `{name}.png` and `{name}.csv` of every
-figure in `FIGURES` for which the study has evidence. A drawing takes nothing but its table, so a figure
+`write_figures(study, inputs, folder)` writes `{name}.svg`, `{name}.png` and `{name}.csv` of every
+figure in `FIGURES` for which the study has inputs. A drawing takes nothing but its table, so a figure
 can be checked against its CSV and redrawn from it: `redraw(name, csv)`.
 """
 
@@ -14,8 +14,9 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tampo.claims.claim_inputs import Evidence
+from tampo.claims.claim_inputs import ClaimInputs
 from tampo.files import write_atomically, written_whole
+from tampo.layout import ENTROPY, LIKELIHOOD_CURVES, METHOD, OPTIMAL_TEMPERATURES
 from tampo.report.figures import likelihood, meta_policy, profiles, scores, training
 from tampo.report.figures.figure_data import NotDrawn
 from tampo.report.figures.style import styled
@@ -29,8 +30,8 @@ class FigureKind:
     title: str
     caption: str
     """What is seen and how to read it, in full sentences."""
-    data: Callable[[Study, Evidence], pd.DataFrame]
-    """Returns the frame behind the figure; raises NotDrawn where the study lacks the evidence."""
+    data: Callable[[Study, ClaimInputs], pd.DataFrame]
+    """Returns the frame behind the figure; raises NotDrawn where the study lacks the inputs."""
     draw: Callable[[pd.DataFrame], Figure]
     """Draws the frame."""
 
@@ -44,7 +45,7 @@ FIGURES: dict[str, FigureKind] = {
         training.temperature_data,
         training.draw_temperatures,
     ),
-    "likelihood_curves": FigureKind(
+    LIKELIHOOD_CURVES: FigureKind(
         "Likelihood against temperature",
         "Mean log-likelihood of single trajectories under every candidate temperature: of each sign "
         "of the advantage the first, the middle and the last trajectory of the first seed's run. "
@@ -62,7 +63,7 @@ FIGURES: dict[str, FigureKind] = {
         meta_policy.meta_policy_data,
         meta_policy.draw_meta_policy,
     ),
-    "optimal_temperatures": FigureKind(
+    OPTIMAL_TEMPERATURES: FigureKind(
         "Likelihood-optimal temperatures by sign of the advantage",
         "Share of the trajectories of each sign by the candidate under which they are likeliest, "
         "over all steps and seeds; black lines reach from the lowest to the highest seed. P is the "
@@ -79,7 +80,7 @@ FIGURES: dict[str, FigureKind] = {
         training.reward_data,
         training.draw_learning_curves,
     ),
-    "entropy": FigureKind(
+    ENTROPY: FigureKind(
         "Entropy over training",
         "Mean token entropy of the policy on its own rollouts, at the temperature they were drawn at "
         "and at temperature 1: mean over seeds and their range. Under `logprob_temperature: one` both "
@@ -122,9 +123,9 @@ FIGURES: dict[str, FigureKind] = {
 
 
 def write_figures(
-    study: Study, evidence: Evidence, folder: Path, *, draw: bool = True
+    study: Study, inputs: ClaimInputs, folder: Path, *, draw: bool = True
 ) -> dict[str, str]:
-    """Write every figure that the study has evidence for; without `draw` its data alone.
+    """Write every figure that the study has inputs for; without `draw` its data alone.
 
     Returns:
         `{name: reason}` of the figures that were not drawn; files of theirs from an earlier run are
@@ -133,7 +134,7 @@ def write_figures(
     skipped = {}
     for name, kind in FIGURES.items():
         try:
-            data = kind.data(study, evidence)
+            data = kind.data(study, inputs)
         except NotDrawn as reason:
             skipped[name] = str(reason)
             for suffix in ("svg", "png", "csv"):
@@ -149,7 +150,7 @@ def write_figures(
 def redraw(name: str, path: Path) -> Figure:
     """Draw the figure `name` again from the CSV of its data."""
     # A method may be called 1.5; it is a name all the same.
-    return FIGURES[name].draw(pd.read_csv(path, dtype={"method": str}))
+    return FIGURES[name].draw(pd.read_csv(path, dtype={METHOD: str}))
 
 
 @styled

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pandas as pd
 
-from tampo.claims.claim_inputs import Evidence
+from tampo import layout
+from tampo.claims.claim_inputs import ClaimInputs
 from tampo.claims.roles import roles
-from tampo.stages.aggregate import metric_name
+from tampo.layout import METRIC
 from tampo.study.study import Study
-from tampo.temperature.protocol import policy_class
+from tampo.temperature.registry import policy_class
 
-PASS_1 = metric_name(1)
+PASS_1 = layout.pass_at(1)
 FIXED = "fixed"
 """Registered name of the policy that keeps one temperature."""
 
@@ -19,13 +20,13 @@ class NotDrawn(Exception):
     """The study lacks what a figure shows; the message says what."""
 
 
-def training_table(evidence: Evidence, name: str) -> pd.DataFrame:
+def training_table(inputs: ClaimInputs, name: str) -> pd.DataFrame:
     """Return a table of the training runs.
 
     Raises:
         NotDrawn: there is no such table, or it is empty.
     """
-    table = getattr(evidence, name)
+    table = getattr(inputs, name)
     if table is None:
         raise NotDrawn(f"there is no {name}.csv")
     if table.empty:
@@ -52,19 +53,19 @@ def fixed_temperatures(study: Study, count: int = 3) -> dict[str, float]:
     return {names[place]: found[names[place]] for place in dict.fromkeys(places)}
 
 
-def require_pass_1(evidence: Evidence) -> None:
+def require_pass_1(inputs: ClaimInputs) -> None:
     """Raise NotDrawn if the study does not compute Pass@1."""
-    if PASS_1 not in set(evidence.problem_scores["metric"]):
+    if PASS_1 not in set(inputs.problem_scores[METRIC]):
         raise NotDrawn(f"the study has no {PASS_1}")
 
 
-def base_and_trained(study: Study, evidence: Evidence) -> tuple[str, list[str]]:
+def base_and_trained(study: Study, inputs: ClaimInputs) -> tuple[str, list[str]]:
     """Return the name of the base model's method and those of all trained ones.
 
     Raises:
         NotDrawn: one of them is missing, or Pass@1 to compare them by.
     """
-    require_pass_1(evidence)
+    require_pass_1(inputs)
     base = roles(study).base
     if base is None:
         raise NotDrawn("the base model is not among the methods")

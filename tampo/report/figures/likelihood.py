@@ -8,7 +8,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from tampo.claims.claim_inputs import Evidence
+from tampo.claims.claim_inputs import ClaimInputs
+from tampo.layout import (
+    COUNT,
+    LIKELIHOOD_CURVES,
+    LOG_LIKELIHOOD,
+    METHOD,
+    NEGATIVE,
+    OPTIMAL_TEMPERATURES,
+    POSITIVE,
+    ROW,
+    SEED,
+    SIGN,
+    STEP,
+    TEMPERATURE,
+)
 from tampo.report.figures.figure_data import NotDrawn, fixed_temperatures, training_table
 from tampo.report.figures.style import (
     BLUE,
@@ -20,49 +34,54 @@ from tampo.report.figures.style import (
 )
 from tampo.study.study import Study
 
-STYLES = {"positive": (BLUE, "-", "o"), "negative": (VERMILLION, "--", "s")}
+STYLES = {POSITIVE: (BLUE, "-", "o"), NEGATIVE: (VERMILLION, "--", "s")}
 """Colour, line style and marker by the sign of the advantage."""
 
 
-def curve_data(study: Study, evidence: Evidence) -> pd.DataFrame:
+def curve_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
     """Return method, seed, step, row, sign, temperature, log_likelihood, peak.
 
     Of up to three methods of fixed temperature (any three trained ones where there is none), the
     first seed, trajectories with an advantage other than 0. `peak` marks the largest value.
     """
-    curves = training_table(evidence, "likelihood_curves")
+    curves = training_table(inputs, LIKELIHOOD_CURVES)
     try:
         methods = list(fixed_temperatures(study))
     except NotDrawn:
         methods = study.trained_methods[:3]
     chosen = curves[
-        curves["method"].isin(methods)
-        & (curves["seed"] == study.seeds[0])
-        & curves["sign"].isin(STYLES)
+        curves[METHOD].isin(methods) & (curves[SEED] == study.seeds[0]) & curves[SIGN].isin(STYLES)
     ]
     if chosen.empty:
         raise NotDrawn("no trajectory has an advantage other than 0")
-    largest = chosen.groupby(["method", "sign", "step", "row"])["log_likelihood"].idxmax()
+    largest = chosen.groupby([METHOD, SIGN, STEP, ROW])[LOG_LIKELIHOOD].idxmax()
     return _in_order(chosen.assign(peak=chosen.index.isin(largest)), methods)
 
 
-def optimal_temperature_data(study: Study, evidence: Evidence) -> pd.DataFrame:
+def optimal_temperature_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
     """Return method, trained_at, seed, sign, temperature, count for up to three temperatures."""
-    counts = training_table(evidence, "optimal_temperatures")
+    counts = training_table(inputs, OPTIMAL_TEMPERATURES)
     fixed = fixed_temperatures(study)
-    chosen = counts[counts["method"].isin(fixed) & counts["sign"].isin(STYLES)]
-    totals = chosen.groupby(["method", "sign"])["count"].sum()
+    chosen = counts[counts[METHOD].isin(fixed) & counts[SIGN].isin(STYLES)]
+    totals = chosen.groupby([METHOD, SIGN])[COUNT].sum()
     if totals.empty or (totals == 0).any():
         raise NotDrawn("a method of fixed temperature has no trajectories of one sign of advantage")
-    trained_at = chosen["method"].map(fixed)
+    trained_at = chosen[METHOD].map(fixed)
     chosen = chosen.assign(trained_at=trained_at)
-    columns = ["method", "trained_at", "seed", "sign", "temperature", "count"]
+    columns = [
+        METHOD,
+        "trained_at",
+        SEED,
+        SIGN,
+        TEMPERATURE,
+        COUNT,
+    ]
     return _in_order(chosen[columns], list(fixed))
 
 
 def _in_order(data: pd.DataFrame, methods: list[str]) -> pd.DataFrame:
     """Return the rows of one method after those of the other, in the order of `methods`."""
-    place = data["method"].map({method: i for i, method in enumerate(methods)})
+    place = data[METHOD].map({method: i for i, method in enumerate(methods)})
     return data.loc[place.sort_values(kind="stable").index].reset_index(drop=True)
 
 
@@ -77,7 +96,7 @@ def superiority(counts: pd.DataFrame) -> float:
         than one of negative advantage, ties counting one half (the area under the ROC curve); 0.5
         where they do not differ, NaN where a sign has no trajectory.
     """
-    grid = counts.groupby(["sign", "temperature"])["count"].sum().unstack(fill_value=0)
+    grid = counts.groupby([SIGN, TEMPERATURE])[COUNT].sum().unstack(fill_value=0)
     positive, negative = (grid.loc[sign].to_numpy(dtype=float) for sign in STYLES)
     below = np.concatenate([[0.0], negative.cumsum()[:-1]])
     pairs = positive.sum() * negative.sum()
@@ -87,8 +106,8 @@ def superiority(counts: pd.DataFrame) -> float:
 def mean_difference(counts: pd.DataFrame) -> float:
     """Return mean optimal temperature of positive less that of negative advantage."""
     means = [
-        np.average(own["temperature"], weights=own["count"])
-        for own in (counts[counts["sign"] == sign] for sign in STYLES)
+        np.average(own[TEMPERATURE], weights=own[COUNT])
+        for own in (counts[counts[SIGN] == sign] for sign in STYLES)
     ]
     return float(means[0] - means[1])
 
@@ -96,18 +115,18 @@ def mean_difference(counts: pd.DataFrame) -> float:
 @styled
 def draw_likelihood_curves(data: pd.DataFrame) -> Figure:
     """Draw log-likelihood against temperature; a hollow peak lies at the end of the range."""
-    methods = list(data["method"].unique())
+    methods = list(data[METHOD].unique())
     figure, panels = small_multiples(methods, panel_height=1.9, columns=1, same_heights=False)
     for axes, method in zip(panels, methods, strict=True):
-        own = data[data["method"] == method]
-        ends = own["temperature"].min(), own["temperature"].max()
-        for (sign, *_), curve in own.groupby(["sign", "step", "row"], sort=False):
+        own = data[data[METHOD] == method]
+        ends = own[TEMPERATURE].min(), own[TEMPERATURE].max()
+        for (sign, *_), curve in own.groupby([SIGN, STEP, ROW], sort=False):
             colour, line, marker = STYLES[sign]
-            axes.plot(curve["temperature"], curve["log_likelihood"], line, color=colour)
+            axes.plot(curve[TEMPERATURE], curve[LOG_LIKELIHOOD], line, color=colour)
             peak = curve[curve["peak"]].iloc[0]
-            inside = ends[0] < peak["temperature"] < ends[1]
+            inside = ends[0] < peak[TEMPERATURE] < ends[1]
             axes.plot(
-                *(peak["temperature"], peak["log_likelihood"]),
+                *(peak[TEMPERATURE], peak[LOG_LIKELIHOOD]),
                 *(marker,),
                 color=colour,
                 markersize=6,
@@ -128,13 +147,13 @@ def _sign_handles(what: str) -> list[Line2D]:
 @styled
 def draw_optimal_temperatures(data: pd.DataFrame) -> Figure:
     """Draw the share of trajectories by the candidate that makes them likeliest."""
-    methods = list(data["method"].unique())
+    methods = list(data[METHOD].unique())
     titles = [f"trained at {own['trained_at'].iloc[0]:g}" for _, own in _by_method(data)]
     figure, panels = small_multiples(titles, panel_height=1.9, columns=1)
     for axes, method in zip(panels, methods, strict=True):
-        own = data[data["method"] == method]
+        own = data[data[METHOD] == method]
         _bars(axes, own)
-        seeds = [superiority(run) for _, run in own.groupby("seed")]
+        seeds = [superiority(run) for _, run in own.groupby(SEED)]
         axes.text(
             *(0.99, 0.97),
             f"P(positive above negative) = {superiority(own):.2f}\n"
@@ -153,17 +172,21 @@ def draw_optimal_temperatures(data: pd.DataFrame) -> Figure:
 
 
 def _by_method(data: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    return list(data.groupby("method", sort=False))
+    return list(data.groupby(METHOD, sort=False))
 
 
 def _bars(axes: Axes, data: pd.DataFrame) -> None:
     """Draw two bars a candidate, with the range over seeds."""
-    temperatures = np.sort(data["temperature"].unique())
+    temperatures = np.sort(data[TEMPERATURE].unique())
     width = 0.4 * (np.diff(temperatures).min() if len(temperatures) > 1 else 0.1)
     for offset, (sign, (colour, _, _)) in zip((-0.5, 0.5), STYLES.items(), strict=True):
-        own = data[data["sign"] == sign]
+        own = data[data[SIGN] == sign]
         counts = own.pivot_table(
-            index="seed", columns="temperature", values="count", aggfunc="sum", fill_value=0
+            index=SEED,
+            columns=TEMPERATURE,
+            values=COUNT,
+            aggfunc="sum",
+            fill_value=0,
         )
         pooled = counts.sum() / counts.to_numpy().sum()
         by_seed = counts[counts.sum(axis=1) > 0].apply(lambda run: run / run.sum(), axis=1)
@@ -171,9 +194,9 @@ def _bars(axes: Axes, data: pd.DataFrame) -> None:
             temperatures + offset * width,
             pooled,
             width,
-            color=colour if sign == "positive" else "white",
+            color=colour if sign == POSITIVE else "white",
             edgecolor=colour,
-            hatch="" if sign == "positive" else "////",
+            hatch="" if sign == POSITIVE else "////",
             label=f"{sign} advantage",
         )
         axes.vlines(

@@ -9,40 +9,41 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from tampo.claims.claim_inputs import Evidence
+from tampo.claims.claim_inputs import ClaimInputs
+from tampo.layout import CANDIDATE, METHOD, POLICY, PROBABILITY, SEED, STEP, STEPS, TEMPERATURE
 from tampo.report.figures.figure_data import training_table
 from tampo.report.figures.style import label, legend_above, small_multiples, styled
 from tampo.study.study import Study
 
-LEARNED, DRAWN = "probability", "drawn"
+LEARNED, DRAWN = PROBABILITY, "drawn"
 
 
-def meta_policy_data(study: Study, evidence: Evidence) -> pd.DataFrame:
+def meta_policy_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
     """Return kind, method, seed, step, temperature, probability.
 
     `kind` is `probability` for the distribution after a step, one row a candidate, and `drawn` for
     the temperature that the rollouts of the step were drawn at.
     """
-    policy = training_table(evidence, "policy")
-    steps = training_table(evidence, "steps")
-    learned = policy.rename(columns={"candidate": "temperature"}).assign(kind=LEARNED)
-    drawn = steps[steps["method"].isin(learned["method"])].assign(kind=DRAWN)
-    columns = ["kind", "method", "seed", "step", "temperature"]
-    return pd.concat([learned[[*columns, "probability"]], drawn[columns]], ignore_index=True)
+    policy = training_table(inputs, POLICY)
+    steps = training_table(inputs, STEPS)
+    learned = policy.rename(columns={CANDIDATE: TEMPERATURE}).assign(kind=LEARNED)
+    drawn = steps[steps[METHOD].isin(learned[METHOD])].assign(kind=DRAWN)
+    columns = ["kind", METHOD, SEED, STEP, TEMPERATURE]
+    return pd.concat([learned[[*columns, PROBABILITY]], drawn[columns]], ignore_index=True)
 
 
 @styled
 def draw_meta_policy(data: pd.DataFrame) -> Figure:
     """Draw the mean distribution over seeds as a heat map, each seed's draws on top."""
-    methods = list(data["method"].unique())
+    methods = list(data[METHOD].unique())
     figure, panels = small_multiples(methods, panel_height=1.7, columns=min(2, len(methods)))
-    highest = data.groupby(["method", "step", "temperature"])["probability"].mean().max()
+    highest = data.groupby([METHOD, STEP, TEMPERATURE])[PROBABILITY].mean().max()
     for axes, method in zip(panels, methods, strict=True):
-        own = data[data["method"] == method]
+        own = data[data[METHOD] == method]
         mesh = _heat_map(axes, own[own["kind"] == LEARNED], highest)
         drawn = own[own["kind"] == DRAWN]
         axes.scatter(
-            *(drawn["step"], drawn["temperature"]),
+            *(drawn[STEP], drawn[TEMPERATURE]),
             s=5,
             color="white",
             edgecolor="black",
@@ -60,9 +61,7 @@ def draw_meta_policy(data: pd.DataFrame) -> Figure:
 
 
 def _heat_map(axes: Axes, learned: pd.DataFrame, highest: float) -> QuadMesh:
-    grid = learned.pivot_table(
-        index="temperature", columns="step", values="probability", aggfunc="mean"
-    )
+    grid = learned.pivot_table(index=TEMPERATURE, columns=STEP, values=PROBABILITY, aggfunc="mean")
     return axes.pcolormesh(
         *(_edges(grid.columns.to_numpy()), _edges(grid.index.to_numpy()), grid.to_numpy()),
         cmap="cividis_r",

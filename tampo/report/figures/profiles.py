@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from tampo.claims.claim_inputs import Evidence
+from tampo.claims.claim_inputs import ClaimInputs
+from tampo.layout import HIGH, LOW, METHOD
 from tampo.report.figures.figure_data import PASS_1, base_and_trained
 from tampo.report.figures.style import (
     BAND,
@@ -22,20 +23,20 @@ from tampo.statistics.robust_scores import performance_profiles
 from tampo.study.study import Study
 
 
-def profile_data(study: Study, evidence: Evidence) -> pd.DataFrame:
+def profile_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
     """Return method, threshold, share, low, high (`tampo.statistics.robust_scores.performance_profiles`)."""
-    base, trained = base_and_trained(study, evidence)
-    return performance_profiles(evidence.problem_scores, trained, base, PASS_1, study.statistics)
+    base, trained = base_and_trained(study, inputs)
+    return performance_profiles(inputs.problem_scores, trained, base, PASS_1, study.statistics)
 
 
 @styled
 def draw_profiles(data: pd.DataFrame) -> Figure:
     """Draw one panel a method, the profiles of the others behind it for comparison."""
-    profiles = {method: own for method, own in data.groupby("method", sort=False)}
+    profiles = {method: own for method, own in data.groupby(METHOD, sort=False)}
     figure, panels = small_multiples(list(profiles))
     for axes, (method, own) in zip(panels, profiles.items(), strict=True):
         axes.fill_between(
-            *(own["threshold"], own["low"], own["high"]),
+            *(own["threshold"], own[LOW], own[HIGH]),
             step="pre",
             color=BLUE,
             alpha=BAND,

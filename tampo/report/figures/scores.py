@@ -8,8 +8,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from tampo.claims.claim_inputs import Evidence
-from tampo.records.cost import TRAINING
+from tampo.claims.claim_inputs import ClaimInputs
+from tampo.layout import (
+    AVERAGE,
+    BENCHMARK,
+    HIGH,
+    LOW,
+    METHOD,
+    METRIC,
+    ROLLOUT_TOKENS,
+    SECONDS,
+    TOKENS,
+    TRAINING,
+    VALUE,
+)
 from tampo.report.figures.figure_data import PASS_1, NotDrawn, base_and_trained, require_pass_1
 from tampo.report.figures.style import (
     BLUE,
@@ -20,7 +32,7 @@ from tampo.report.figures.style import (
     spread,
     styled,
 )
-from tampo.statistics.intervals import AVERAGE, score_intervals
+from tampo.statistics.intervals import score_intervals
 from tampo.statistics.paired import difference_table
 from tampo.statistics.score_arrays import score_arrays
 from tampo.study.study import Study
@@ -28,24 +40,24 @@ from tampo.study.study import Study
 ENDS = ("", "_low", "_high")
 LINE_HEIGHT = 0.17
 """Inches a method takes where methods are listed below each other."""
-COSTS = {"tokens": "rollout_tokens", "seconds": "seconds"}
+COSTS = {TOKENS: ROLLOUT_TOKENS, SECONDS: SECONDS}
 """Columns of the data by the metric of scores.csv that they come from."""
 
 
-def delta_data(study: Study, evidence: Evidence) -> pd.DataFrame:
+def delta_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
     """Return method, rival, metric, benchmark, difference, low, high, ...: percent over base.
 
     Raises:
         NotDrawn: no base model, no other method, or no Pass@1.
     """
-    base, trained = base_and_trained(study, evidence)
+    base, trained = base_and_trained(study, inputs)
     pairs = [(method, base) for method in trained]
-    table = difference_table(evidence.problem_scores, pairs, [PASS_1], study.statistics)
-    shares = ["difference", "low", "high", "standard_error"]
+    table = difference_table(inputs.problem_scores, pairs, [PASS_1], study.statistics)
+    shares = ["difference", LOW, HIGH, "standard_error"]
     return table.assign(**{name: 100 * table[name] for name in shares})
 
 
-def cost_data(study: Study, evidence: Evidence) -> pd.DataFrame:
+def cost_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
     """Return a row a method: score (percent), tokens and seconds, each with _low and _high.
 
     Costs are those of training (0 for the base model), means over seeds with their range; the score
@@ -54,20 +66,20 @@ def cost_data(study: Study, evidence: Evidence) -> pd.DataFrame:
     Raises:
         NotDrawn: scores.csv has no costs, or there is no Pass@1.
     """
-    require_pass_1(evidence)
+    require_pass_1(inputs)
     methods = [m.name for m in study.methods]
-    benchmarks = list(dict.fromkeys(evidence.problem_scores["benchmark"]))
+    benchmarks = list(dict.fromkeys(inputs.problem_scores[BENCHMARK]))
     rows = [(method, PASS_1) for method in methods]
-    arrays = score_arrays(evidence.problem_scores, rows, benchmarks)
+    arrays = score_arrays(inputs.problem_scores, rows, benchmarks)
     intervals = score_intervals(arrays, study.statistics)
-    costs = evidence.scores[evidence.scores["benchmark"] == TRAINING]
+    costs = inputs.scores[inputs.scores[BENCHMARK] == TRAINING]
     table = []
     for method in methods:
         found = intervals[method, PASS_1][AVERAGE]
         score = {"score": found.mean, "score_low": found.low, "score_high": found.high}
-        row = {"method": method} | {name: 100 * value for name, value in score.items()}
+        row = {METHOD: method} | {name: 100 * value for name, value in score.items()}
         for name, metric in COSTS.items():
-            own = costs[(costs["method"] == method) & (costs["metric"] == metric)]["value"]
+            own = costs[(costs[METHOD] == method) & (costs[METRIC] == metric)][VALUE]
             if method in study.trained_methods and own.empty:
                 raise NotDrawn(f"scores.csv has no {metric} of {method}")
             spent = (own.mean(), own.min(), own.max()) if len(own) else (0.0, 0.0, 0.0)
@@ -79,7 +91,7 @@ def cost_data(study: Study, evidence: Evidence) -> pd.DataFrame:
 @styled
 def draw_deltas(data: pd.DataFrame) -> Figure:
     """Draw the gain of every method over the base model, one panel a benchmark."""
-    benchmarks, methods = list(data["benchmark"].unique()), list(data["method"].unique())
+    benchmarks, methods = list(data[BENCHMARK].unique()), list(data[METHOD].unique())
     columns = min(2, len(benchmarks))
     rows = -(-len(benchmarks) // columns)
     height = 0.6 + rows * (0.45 + max(3, len(methods)) * LINE_HEIGHT)
@@ -87,9 +99,9 @@ def draw_deltas(data: pd.DataFrame) -> Figure:
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     places = np.arange(len(methods))
     for axes, benchmark in zip(grid, benchmarks, strict=False):
-        own = data[data["benchmark"] == benchmark].set_index("method").loc[methods]
+        own = data[data[BENCHMARK] == benchmark].set_index(METHOD).loc[methods]
         axes.axvline(0, color="black", linewidth=0.8)
-        axes.hlines(places, own["low"], own["high"], color=BLUE, linewidth=1.6)
+        axes.hlines(places, own[LOW], own[HIGH], color=BLUE, linewidth=1.6)
         axes.plot(own["difference"], places, "o", color=BLUE, markersize=4.5)
         axes.set_title(benchmark, fontweight="bold" if benchmark == AVERAGE else "normal")
         axes.set_yticks(places, methods)
@@ -131,7 +143,7 @@ def draw_costs(data: pd.DataFrame) -> Figure:
 
 def _unit(cost: str, largest: float) -> tuple[float, str]:
     """Return the unit that a cost is shown in, and its name, by the largest value shown."""
-    if cost == "tokens":
+    if cost == TOKENS:
         return (
             (1e6, "rollout tokens, millions") if largest >= 1e6 else (1e3, "rollout tokens, 1000")
         )

@@ -12,7 +12,20 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from tampo.claims.claim_inputs import Evidence
+from tampo.claims.claim_inputs import ClaimInputs
+from tampo.layout import (
+    ENTROPY,
+    ENTROPY_AT_ONE,
+    HIGH,
+    LOW,
+    METHOD,
+    REWARD,
+    SEED,
+    STEP,
+    STEPS,
+    TEMPERATURE,
+    TRUNCATED,
+)
 from tampo.report.figures.figure_data import NotDrawn, training_table
 from tampo.report.figures.style import (
     BAND,
@@ -27,7 +40,7 @@ from tampo.report.figures.style import (
 )
 from tampo.study.study import Study
 
-RUN_STEP = ["method", "seed", "step"]
+RUN_STEP = [METHOD, SEED, STEP]
 SMOOTHED_SHARE = 0.1
 """Share of a run's steps that a running mean covers."""
 MEAN = Line2D([], [], color=BLUE, label="mean over seeds")
@@ -36,24 +49,24 @@ RUN = Line2D([], [], color=GREY, linewidth=0.6, label="single run")
 OTHERS = Line2D([], [], color=PALE, linewidth=0.9, label="other methods")
 
 
-def temperature_data(study: Study, evidence: Evidence) -> pd.DataFrame:
+def temperature_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
     """Return method, seed, step, temperature: the mean over a batch where they differ in it."""
-    return training_table(evidence, "steps")[[*RUN_STEP, "temperature"]]
+    return training_table(inputs, STEPS)[[*RUN_STEP, TEMPERATURE]]
 
 
-def reward_data(study: Study, evidence: Evidence) -> pd.DataFrame:
+def reward_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
     """Return method, seed, step, reward, window, smoothed: see `smoothed`."""
-    return smoothed(training_table(evidence, "steps"), "reward")
+    return smoothed(training_table(inputs, STEPS), REWARD)
 
 
-def truncation_data(study: Study, evidence: Evidence) -> pd.DataFrame:
+def truncation_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
     """Return method, seed, step, truncated, window, smoothed: see `smoothed`."""
-    return smoothed(training_table(evidence, "steps"), "truncated")
+    return smoothed(training_table(inputs, STEPS), TRUNCATED)
 
 
-def entropy_data(study: Study, evidence: Evidence) -> pd.DataFrame:
+def entropy_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
     """Return method, seed, step, entropy, entropy_at_one (nats a token)."""
-    return training_table(evidence, "steps")[[*RUN_STEP, "entropy", "entropy_at_one"]]
+    return training_table(inputs, STEPS)[[*RUN_STEP, ENTROPY, ENTROPY_AT_ONE]]
 
 
 def smoothed(steps: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -67,10 +80,10 @@ def smoothed(steps: pd.DataFrame, column: str) -> pd.DataFrame:
     """
     if steps[column].isna().all():
         raise NotDrawn(f"steps.csv has no value of {column}")
-    count = int(steps["step"].max()) + 1
+    count = int(steps[STEP].max()) + 1
     window = int(count * SMOOTHED_SHARE) // 2 * 2 + 1
-    ordered = steps.sort_values("step", kind="stable")
-    running = ordered.groupby(["method", "seed"], sort=False)[column].transform(
+    ordered = steps.sort_values(STEP, kind="stable")
+    running = ordered.groupby([METHOD, SEED], sort=False)[column].transform(
         lambda run: run.rolling(window, center=True, min_periods=1).mean()
     )
     return steps[[*RUN_STEP, column]].assign(window=window, smoothed=running)
@@ -78,12 +91,12 @@ def smoothed(steps: pd.DataFrame, column: str) -> pd.DataFrame:
 
 def over_seeds(data: pd.DataFrame, column: str) -> pd.DataFrame:
     """Return mean, low and high of `column` over seeds, indexed by step."""
-    return data.groupby("step")[column].agg(mean="mean", low="min", high="max")
+    return data.groupby(STEP)[column].agg(mean="mean", low="min", high="max")
 
 
 def _band(axes: Axes, values: pd.DataFrame, colour: str = BLUE, style: str = "-") -> None:
     axes.fill_between(
-        values.index, values["low"], values["high"], color=colour, alpha=BAND, linewidth=0
+        values.index, values[LOW], values[HIGH], color=colour, alpha=BAND, linewidth=0
     )
     axes.plot(values.index, values["mean"], color=colour, linestyle=style)
 
@@ -91,13 +104,13 @@ def _band(axes: Axes, values: pd.DataFrame, colour: str = BLUE, style: str = "-"
 @styled
 def draw_temperatures(data: pd.DataFrame) -> Figure:
     """Draw the temperature of every rollout batch against the step."""
-    methods = list(data["method"].unique())
+    methods = list(data[METHOD].unique())
     figure, panels = small_multiples(methods)
     for axes, method in zip(panels, methods, strict=True):
-        own = data[data["method"] == method]
-        for _, run in own.groupby("seed"):
-            axes.plot(run["step"], run["temperature"], color=GREY, linewidth=0.5, alpha=0.8)
-        _band(axes, over_seeds(own, "temperature"))
+        own = data[data[METHOD] == method]
+        for _, run in own.groupby(SEED):
+            axes.plot(run[STEP], run[TEMPERATURE], color=GREY, linewidth=0.5, alpha=0.8)
+        _band(axes, over_seeds(own, TEMPERATURE))
     label(figure, "step", "temperature")
     legend_above(figure, [MEAN, RANGE, RUN])
     return figure
@@ -106,7 +119,7 @@ def draw_temperatures(data: pd.DataFrame) -> Figure:
 @styled
 def draw_learning_curves(data: pd.DataFrame) -> Figure:
     """Draw the mean reward of the rollout batches against the step."""
-    return _smoothed_panels(data, "reward")
+    return _smoothed_panels(data, REWARD)
 
 
 @styled
@@ -117,8 +130,8 @@ def draw_truncation(data: pd.DataFrame) -> Figure:
 
 def _smoothed_panels(data: pd.DataFrame, quantity: str) -> Figure:
     """Draw one panel a method, the means of the others behind it for comparison."""
-    methods = list(data["method"].unique())
-    values = {m: over_seeds(data[data["method"] == m], "smoothed") for m in methods}
+    methods = list(data[METHOD].unique())
+    values = {m: over_seeds(data[data[METHOD] == m], "smoothed") for m in methods}
     figure, panels = small_multiples(methods)
     for axes, method in zip(panels, methods, strict=True):
         for other in methods:
@@ -135,12 +148,12 @@ def _smoothed_panels(data: pd.DataFrame, quantity: str) -> Figure:
 @styled
 def draw_entropy(data: pd.DataFrame) -> Figure:
     """Draw the token entropy at the temperature of the rollouts and at temperature 1."""
-    methods = list(data["method"].unique())
+    methods = list(data[METHOD].unique())
     figure, panels = small_multiples(methods)
     for axes, method in zip(panels, methods, strict=True):
-        own = data[data["method"] == method]
-        _band(axes, over_seeds(own, "entropy"))
-        _band(axes, over_seeds(own, "entropy_at_one"), VERMILLION, "--")
+        own = data[data[METHOD] == method]
+        _band(axes, over_seeds(own, ENTROPY))
+        _band(axes, over_seeds(own, ENTROPY_AT_ONE), VERMILLION, "--")
     panels[0].set_ylim(bottom=0)
     label(figure, "step", "entropy, nats a token")
     at_rollout = Line2D([], [], color=BLUE, label="at the rollout temperature")

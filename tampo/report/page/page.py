@@ -45,8 +45,10 @@ class Contents:
     records: list[RunRecord]
     scores: pd.DataFrame
     """`scores.csv`."""
-    steps: pd.DataFrame
-    """`steps.csv`."""
+    planned: pd.DataFrame
+    """What training took beside what was planned."""
+    plan_note: str
+    """A sentence on it."""
     claims: pd.DataFrame
     """Rows of `tampo.claims.claims_table`."""
     tables: list[tuple[Table, pd.DataFrame, Marks]]
@@ -81,7 +83,6 @@ def render(contents: Contents) -> str:
 
 def _values(contents: Contents) -> dict:
     study, records = contents.study, contents.records
-    planned, plan_note = sections.against_plan(study, records, contents.steps)
     return {
         "study": study,
         "css": _source("report.css"),
@@ -107,8 +108,8 @@ def _values(contents: Contents) -> dict:
         "samples_total": contents.samples.total,
         "most_characters": MOST_CHARACTERS,
         "cost": sections.grid(cost_by_method(study, contents.scores)),
-        "planned": sections.grid(planned),
-        "plan_note": plan_note,
+        "planned": sections.grid(contents.planned),
+        "plan_note": contents.plan_note,
         "outcomes": sections.grid(outcome_counts(study, contents.scores)),
         "irregularities": irregularities(records),
         "departures": sections.grid(contents.departures),

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tampo import layout
 from tampo.files import read_jsonl
 from tampo.grading import OUTCOMES
-from tampo.stages.aggregate import run_folder
 from tampo.study.study import Study
 
 MOST_RESPONSES = 2000
@@ -107,7 +107,7 @@ def _responses(
     for seed in study.seeds:
         for method in [m.name for m in study.methods]:
             for benchmark in [b.name for b in study.benchmarks]:
-                path = run_folder(results, method, seed) / f"{benchmark}.jsonl"
+                path = layout.evaluate_folder(results, method, seed) / f"{benchmark}.jsonl"
                 for index, row in enumerate(read_jsonl(path)):
                     problem = {key: row[key] for key in ("id", "prompt", "answer")}
                     problem |= {"benchmark": benchmark, "index": index}

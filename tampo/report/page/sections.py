@@ -10,13 +10,13 @@ from typing import Any
 
 import pandas as pd
 
+from tampo import layout
 from tampo.claims import VERDICTS
+from tampo.layout import HIGH, LOW, METHOD
+from tampo.records.run_json import ModelRun
 from tampo.records.run_records import RunRecord, hours
-from tampo.report.published import PREFIX
 from tampo.study.model_settings import HubModel, PackageModel
-from tampo.study.study import Study, StudyError
-from tampo.tools.plan.hardware import GPUS
-from tampo.tools.plan.measured import measured_against_planned
+from tampo.study.study import Study
 
 SHORT = 12
 """Characters of a checksum that a table shows."""
@@ -45,7 +45,7 @@ def number(value: float) -> str:
 def facts(study: Study, records: list[RunRecord]) -> list[tuple[str, str]]:
     """Return what was run, as terms and values."""
     training = study.training
-    started = sorted(record.content["started"] for record in records)
+    started = sorted(record.run.started for record in records)
     return [
         ("Base model", model_name(study)),
         (
@@ -119,7 +119,7 @@ def claim_rows(claims: pd.DataFrame) -> list[dict[str, str]]:
     for claim in claims.to_dict("records"):
         row = {name: "" if pd.isna(value) else str(value) for name, value in claim.items()}
         if not pd.isna(claim["estimate"]):
-            ends = f"[{number(claim['low'])}, {number(claim['high'])}]"
+            ends = f"[{number(claim[LOW])}, {number(claim[HIGH])}]"
             row["estimate"] = f"{number(claim['estimate'])} {ends}"
         if not pd.isna(claim["published"]):
             row["published"] = number(claim["published"])
@@ -135,9 +135,9 @@ def robust_grid(robust: pd.DataFrame) -> dict[str, Any]:
         return f"{number(row[name])} [{low}, {high}]"
 
     reference = robust["reference"].iloc[0]
-    columns = ["method", "interquartile mean of gains", f"chance to beat {reference}"]
+    columns = [METHOD, "interquartile mean of gains", f"chance to beat {reference}"]
     rows = [
-        [str(row["method"]), cell(row, "iqm"), cell(row, "improvement")]
+        [str(row[METHOD]), cell(row, "iqm"), cell(row, "improvement")]
         for row in robust.to_dict("records")
     ]
     return {"columns": columns, "rows": rows}
@@ -162,7 +162,7 @@ def score_cells(
                     "text": score,
                     "interval": f"[{interval}" if bracket else "",
                     "mark": marks.get((index, name), ""),
-                    "kind": "published" if name.startswith(PREFIX) else "",
+                    "kind": "published" if name.startswith(layout.PUBLISHED_PREFIX) else "",
                 }
             )
         rows.append(cells)
@@ -183,12 +183,12 @@ def run_rows(records: list[RunRecord]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "run": str(record.path.parent),
-            "started": moment(record.content["started"]),
-            "wall s": float(record.content["seconds"]["wall"]),
-            "CPU s": float(record.content["seconds"]["cpu"]),
-            "peak MiB": record.content["peak_memory_mib"],
-            "commit": (record.content["source"]["commit"] or "unknown")[:SHORT],
-            "run.json": record.sha256[:SHORT],
+            "started": moment(record.run.started),
+            "wall s": record.run.seconds.wall,
+            "CPU s": record.run.seconds.cpu,
+            "peak MiB": record.run.peak_memory_mib,
+            "commit": (record.run.source.commit or "unknown")[:SHORT],
+            layout.RUN_JSON: record.sha256[:SHORT],
         }
         for record in records
     )
@@ -196,39 +196,12 @@ def run_rows(records: list[RunRecord]) -> pd.DataFrame:
 
 def model_rows(study: Study, records: list[RunRecord]) -> pd.DataFrame:
     """Return the base model as terms and values: source, revision, parameters, checksums."""
-    record = next(record for record in records if record.stage == "model")
+    run = next(record.run for record in records if isinstance(record.run, ModelRun))
     source = {
         key: value
         for key, value in study.model.model_dump(mode="json").items()
         if key != "settings"
     }
-    files = record.content["files"]
-    rows = [*source.items(), ("parameters", record.content["parameters"])]
-    rows += [(name, digest) for name, digest in files.items() if name.endswith(".safetensors")]
+    rows = [*source.items(), ("parameters", run.parameters)]
+    rows += [(name, digest) for name, digest in run.files.items() if name.endswith(".safetensors")]
     return pd.DataFrame(rows, columns=["what", "value"])
-
-
-def against_plan(
-    study: Study, records: list[RunRecord], steps: pd.DataFrame
-) -> tuple[pd.DataFrame, str]:
-    """Return what training took beside what was planned, without empty columns, and a sentence on it.
-
-    Seconds are planned for GPUs only, and only for a base model of known shape.
-    """
-    trained = [record for record in records if record.stage == "train"]
-    names = {name for record in trained for name in record.content["hardware"].get("gpus") or []}
-    # "V100-32" is listed for planning, "Tesla V100-SXM2-32GB" is what a driver says.
-    known = [gpu for gpu in GPUS.values() for name in names if gpu.name.partition("-")[0] in name]
-    gpu = known[0] if len(names) == 1 and known else None
-    try:
-        table = measured_against_planned(study, steps, gpu)
-    except StudyError as error:
-        return pd.DataFrame(), f"Nothing is set beside a plan: {error}."
-    where = (
-        f"Seconds are planned for {gpu.name}."
-        if gpu
-        else "Seconds are planned for known GPUs only."
-    )
-    return table.dropna(axis=1, how="all"), (
-        f"What training took, beside what `plan` assumes before anything is measured. {where}"
-    )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tampo.problems.catalogue import CATALOGUE
+from tampo.records.run_json import AnyRun, EvaluateRun, ModelRun, TrainRun
 from tampo.study.model_settings import WarmUp
 from tampo.study.study import Study
 
@@ -14,29 +15,26 @@ SCORED_LATER = ("pass_k", "budgets")
 """Settings of the evaluation that only aggregation reads: stored responses serve any of them."""
 
 
-def disagreements(
-    study: Study, stage: str, method: str | None, seed: int | None, record: dict[str, Any]
-) -> list[str]:
+def disagreements(study: Study, method: str | None, seed: int | None, run: AnyRun) -> list[str]:
     """Return `key: value there, value here` for each setting in which a run is not the study's.
 
     Args:
-        stage: `model`, `train` or `evaluate`.
         method: method of the run that the study has; None for the base model.
         seed: its seed; None for the base model.
-        record: content of its run.json.
+        run: its run.json.
     """
-    there = dict(record.get("arguments", {}))
+    there = dict(run.arguments)
     here: dict[str, Any] = {
         "model": study.model.model_dump(mode="json"),
         "warm_up": study.warm_up and study.warm_up.model_dump(mode="json"),
     }
-    if stage == "train":
+    if isinstance(run, TrainRun):
         own = study.method(method)
         training = study.training_of(method).model_dump(mode="json")
         here = {"method": _identity(own.model_dump(mode="json")), "seed": seed}
         here["training"] = training
         there["method"] = _identity(there.get("method", {}))
-    elif stage == "evaluate":
+    elif isinstance(run, EvaluateRun):
         here = {"method": method, "seed": seed, "prompt": study.prompt.model_dump(mode="json")}
         here["evaluation"] = _kept(study.evaluation.model_dump(mode="json"))
         here["benchmarks"] = {
@@ -51,11 +49,11 @@ def disagreements(
         }
         there["evaluation"] = _kept(there.get("evaluation", {}))
         there["benchmarks"] = {
-            name: {key: entry.get(key) for key in ("problems", "samples")}
-            for name, entry in record.get("benchmarks", {}).items()
+            name: {"problems": entry.problems, "samples": entry.samples}
+            for name, entry in run.benchmarks.items()
         }
     else:
-        done = record.get("warm_up")
+        done = run.warm_up if isinstance(run, ModelRun) else None
         # run.json has what came of the warm-up beside its settings.
         there["warm_up"] = done and {key: done.get(key) for key in WarmUp.model_fields}
     there = {key: there.get(key) for key in here}

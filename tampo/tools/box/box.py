@@ -1,7 +1,7 @@
 """The side of a machine without network: unpack a study that was packed, run it, collect what came out.
 
-`python -m tampo box pack` puts this file and `parts.py` beside the parts. They need Python 3.11 or newer
-and nothing else:
+`python -m tampo box pack` puts this file, `parts.py` and `layout.py` beside the parts. They need
+Python 3.11 or newer and nothing else:
 
     python box.py unpack --parts DIR --into BOX     as often as parts arrive; names those that are missing
     python box.py run --into BOX [--minutes M]      train and evaluate; called again, it goes on
@@ -29,6 +29,7 @@ from pathlib import Path
 from site import getsitepackages
 from typing import Any
 
+import layout
 from parts import MIB, BoxError, PartReader, find_parts, read_manifest, say, write_parts
 
 PACKED = "packed.json"
@@ -92,19 +93,23 @@ def chosen_runs(
 
 
 def folder_of(stage: str, run: dict[str, Any]) -> str:
-    """Return `stage/method/seedN`, as results, logs and times of a run are filed."""
-    return f"{stage}/{name_of(run)}"
+    """Return how results, logs and times of a run are filed."""
+    return layout.job_name(stage, run["method"], run["seed"])
 
 
 def name_of(run: dict[str, Any]) -> str:
     """Return `method/seedN`, by which a run is named to people."""
-    return f"{run['method']}/seed{run['seed']}"
+    return f"{run['method']}/{layout.seed_name(run['seed'])}"
 
 
 def is_finished(results: Path, run: dict[str, Any]) -> bool:
     """Return whether a run was trained, where its method is, and evaluated."""
-    stages = ("train", "evaluate") if run["trained"] else ("evaluate",)
-    return all((results / folder_of(stage, run) / "run.json").is_file() for stage in stages)
+    return all((results / folder_of(s, run) / layout.RUN_JSON).is_file() for s in stages_of(run))
+
+
+def stages_of(run: dict[str, Any]) -> tuple[str, ...]:
+    """Return the stages that a run goes through."""
+    return (layout.TRAIN, layout.EVALUATE) if run["trained"] else (layout.EVALUATE,)
 
 
 def run_study(
@@ -122,7 +127,8 @@ def run_study(
     deadline = None if minutes is None else time.monotonic() + 60 * minutes
     packed = read_packed(into)
     study, runs = packed["study"], chosen_runs(packed, methods, seeds)
-    targets = [f"results/{study}/{folder_of('evaluate', run)}/run.json" for run in runs]
+    own = layout.RESULTS / study
+    targets = [str(own / folder_of(layout.EVALUATE, run) / layout.RUN_JSON) for run in runs]
     with _only_one(into) as lock:
         command = [str(_python(into, packed)), "-m", "snakemake", *targets]
         command += ["--cores", "all" if cores is None else str(cores)]
@@ -132,7 +138,7 @@ def run_study(
         command += ["--config", f"study={study}", f"data_dir={PROBLEMS}"]
         say(f"{len(runs)} runs: {' '.join(command)}")
         code, stopped = _until(deadline, command, into, lock)
-    results = into / "results" / study
+    results = into / own
     open_runs = [name_of(run) for run in runs if not is_finished(results, run)]
     say(f"{len(runs) - len(open_runs)} of {len(runs)} runs have finished")
     if stopped and open_runs:
@@ -227,10 +233,10 @@ def collect(
     """Write what the finished runs left, weights apart, as parts; name the unfinished ones."""
     packed = read_packed(into)
     study, runs = packed["study"], chosen_runs(packed, methods, seeds)
-    finished = [run for run in runs if is_finished(into / "results" / study, run)]
+    finished = [run for run in runs if is_finished(into / layout.RESULTS / study, run)]
     for run in runs:
         if run not in finished:
-            say(f"unfinished: {name_of(run)}{_last_words(into / 'logs' / study, run)}")
+            say(f"unfinished: {name_of(run)}{_last_words(into, study, run)}")
     if not finished:
         raise BoxError(f"none of {len(runs)} runs has finished; there is nothing to collect")
     contents = {"kind": "results", "study": study, "source": packed["source"], "runs": finished}
@@ -241,25 +247,27 @@ def collect(
 
 def _evidence(into: Path, study: str, runs: Sequence[dict[str, Any]]) -> Iterator[tuple[str, Path]]:
     """Yield name and path of everything that results follow from, and logs and times of the jobs."""
-    yield f"results/{study}/model/run.json", into / "results" / study / "model" / "run.json"
-    jobs = ["model"]
+    own = layout.RESULTS / study
+    model = own / layout.MODEL / layout.RUN_JSON
+    yield str(model), into / model
+    jobs = [layout.MODEL]
     for run in runs:
-        for job in (folder_of(s, run) for s in (("train",) * run["trained"] + ("evaluate",))):
+        for job in (folder_of(stage, run) for stage in stages_of(run)):
             jobs.append(job)
-            # Weights lie in `checkpoint/`; nothing else of a run has folders.
-            for path in (into / "results" / study / job).iterdir():
+            # Weights lie in a folder of their own; nothing else of a run has folders.
+            for path in (into / own / job).iterdir():
                 if path.is_file() and not path.name.startswith("."):
-                    yield f"results/{study}/{job}/{path.name}", path
+                    yield str(own / job / path.name), path
     for job in jobs:
-        for name in (f"logs/{study}/{job}.log", f"benchmarks/{study}/{job}.tsv"):
+        for name in (layout.log_file(study, job), layout.timing_file(study, job)):
             if (into / name).is_file():
-                yield name, into / name
+                yield str(name), into / name
 
 
-def _last_words(logs: Path, run: dict[str, Any]) -> str:
+def _last_words(into: Path, study: str, run: dict[str, Any]) -> str:
     """Return the last line of the log that a run's last job left, or nothing."""
-    for stage in ("evaluate", "train"):
-        path = logs / f"{folder_of(stage, run)}.log"
+    for stage in (layout.EVALUATE, layout.TRAIN):
+        path = into / layout.log_file(study, folder_of(stage, run))
         if path.is_file() and (lines := path.read_text(errors="replace").split("\n")[:-1]):
             return f" ({stage}: {lines[-1]})"
     return ""

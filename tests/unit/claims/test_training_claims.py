@@ -2,9 +2,9 @@
 
 import pandas as pd
 import pytest
-from support.claim_evidence import claims_study
+from support.claim_inputs import claims_study
 
-from tampo.claims import Evidence
+from tampo.claims import ClaimInputs
 from tampo.claims.training import (
     likelihood_is_unimodal,
     optimal_temperatures_differ,
@@ -17,9 +17,9 @@ EMPTY = pd.DataFrame()
 STUDY = claims_study()
 
 
-def evidence(**tables):
+def inputs(**tables):
     frames = {name: pd.DataFrame(rows) for name, rows in tables.items()}
-    return Evidence(EMPTY, EMPTY, **frames)
+    return ClaimInputs(EMPTY, EMPTY, **frames)
 
 
 def timed(tampo, fixed=(10.0, 12.0, 11.0)):
@@ -31,7 +31,7 @@ def timed(tampo, fixed=(10.0, 12.0, 11.0)):
                 {"method": method, "seed": seed, "step": step, "seconds": part, "tokens": 100}
                 for step, part in enumerate((0.25 * total, 0.75 * total))
             ]
-    return evidence(steps=rows)
+    return inputs(steps=rows)
 
 
 def test_equal_times_take_no_longer():
@@ -55,7 +55,7 @@ def test_longer_training_contradicts_and_five_percent_does_not():
 
 
 def test_without_times_or_with_one_run_nothing_is_tested():
-    assert takes_no_longer(STUDY, Evidence(EMPTY, EMPTY)).detail == "there is no steps.csv"
+    assert takes_no_longer(STUDY, ClaimInputs(EMPTY, EMPTY)).detail == "there is no steps.csv"
     judged = takes_no_longer(STUDY, timed((10.0,), fixed=(10.0,)))
     assert judged.verdict == "not tested here"
     assert judged.detail.startswith("one run a method")
@@ -64,7 +64,7 @@ def test_without_times_or_with_one_run_nothing_is_tested():
 
 
 def peaks(*runs):
-    return evidence(
+    return inputs(
         unimodality=[
             {"method": "five", "seed": seed, "trajectories": seen, "unimodal": single}
             for seed, (seen, single) in enumerate(runs, start=1)
@@ -114,7 +114,7 @@ def optimal(*shares, method_shares=None):
                     {"method": method, "seed": seed, "sign": sign, "temperature": t, "count": n}
                     for t, n in ((0.7, low), (1.1, 1000 - low))
                 ]
-    return evidence(optimal_temperatures=rows)
+    return inputs(optimal_temperatures=rows)
 
 
 @pytest.mark.parametrize(
@@ -145,14 +145,16 @@ def test_the_separation_reported_is_the_weakest():
 def test_runs_without_both_signs_are_no_evidence():
     table = optimal(0.9, 0.9, 0.9).optimal_temperatures
     good = table[(table["sign"] == "positive") | (table["method"] == "two")]
-    judged = optimal_temperatures_differ(STUDY, Evidence(EMPTY, EMPTY, optimal_temperatures=good))
+    judged = optimal_temperatures_differ(
+        STUDY, ClaimInputs(EMPTY, EMPTY, optimal_temperatures=good)
+    )
     assert judged.verdict == "not tested here"
     assert judged.detail.startswith("three has 0 runs with trajectories of both signs")
 
 
 def path(early, late, seeds=3):
     """Forty steps, four of them warm-up: nine after it at `early`, the last nine at `late`."""
-    return evidence(
+    return inputs(
         steps=[
             {"method": "five", "seed": seed, "step": step}
             | {"temperature": 0.6 if step < 4 else early[seed] if step < 13 else late[seed]}
@@ -193,10 +195,10 @@ def test_a_run_too_short_for_quarters_is_not_tested():
 def test_missing_columns_and_methods_are_named():
     steps = path((1.3,) * 3, (0.9,) * 3).steps
     judged = temperature_falls(
-        STUDY, Evidence(EMPTY, EMPTY, steps=steps.drop(columns="temperature"))
+        STUDY, ClaimInputs(EMPTY, EMPTY, steps=steps.drop(columns="temperature"))
     )
     assert judged.detail == "steps.csv has no column temperature"
-    judged = temperature_falls(STUDY, Evidence(EMPTY, EMPTY, steps=steps.assign(method="two")))
+    judged = temperature_falls(STUDY, ClaimInputs(EMPTY, EMPTY, steps=steps.assign(method="two")))
     assert judged.detail == "steps.csv has no rows of five"
 
 
@@ -204,9 +206,9 @@ def test_evidence_is_read_from_its_folder(tmp_path):
     steps = path((1.3,) * 3, (0.9,) * 3).steps
     for name, table in (("scores", steps), ("problem_scores", steps), ("steps", steps)):
         table.to_csv(tmp_path / f"{name}.csv", index=False)
-    found = Evidence.read(tmp_path)
+    found = ClaimInputs.read(tmp_path)
     pd.testing.assert_frame_equal(found.steps, steps)
     assert found.unimodality is None
     (tmp_path / "scores.csv").unlink()
     with pytest.raises(FileNotFoundError):
-        Evidence.read(tmp_path)
+        ClaimInputs.read(tmp_path)

@@ -5,7 +5,7 @@ import shutil
 
 import pandas as pd
 import pytest
-from support.claim_evidence import ALL, claims_study, scored
+from support.claim_inputs import ALL, claims_study, scored
 from support.finished_study import STUDY
 from support.studies import micro_study
 

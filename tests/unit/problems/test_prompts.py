@@ -3,8 +3,7 @@
 import pytest
 
 from tampo.models.pretrain import build_tokenizer
-from tampo.problems.prompts import messages, user_message
-from tampo.study.settings import Prompt
+from tampo.problems.prompts import Prompt, messages, user_message
 
 
 def test_without_system_message_the_problem_is_the_only_turn():

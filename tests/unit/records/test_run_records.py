@@ -2,7 +2,8 @@
 
 import pandas as pd
 import pytest
-from support.finished_study import STUDY, record
+from support.finished_study import STUDY
+from support.run_json import run_json
 
 from tampo.records.run_records import (
     RunRecord,
@@ -16,7 +17,7 @@ from tampo.records.run_records import (
 
 
 def run(path, stage="train", method="tampo", **changes):
-    return RunRecord(path, stage, method, 1, record(stage) | changes, "0" * 64)
+    return RunRecord(path, method, 1, run_json(stage, **changes), "0" * 64)
 
 
 def rows(method, seed, *values):
@@ -105,7 +106,7 @@ def test_runs_that_are_alike_give_nothing_to_say(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"resumed_from": 0}, "run: interrupted and resumed from step 0."),
+        ({"resumed_from": "checkpoint-4"}, "run: interrupted and resumed from checkpoint-4."),
         ({"source": {"commit": None, "dirty": None}}, "1 of 2 runs do not know their commit."),
         ({"source": {"commit": "d" * 40, "dirty": False}}, "The runs come from 2 commits."),
         (
@@ -132,9 +133,9 @@ def test_runs_are_grouped_by_their_surroundings(tmp_path):
 def test_different_data_of_one_benchmark_are_two_rows(tmp_path):
     def entry(digest):
         data = {"repository": "a/b", "revision": "r", "sha256": digest}
-        return {"sums": {"version": 1.0, "problems": 4, "data": data}}
+        return {"sums": {"version": 1.0, "problems": 4, "data": data, "file_sha256": "0"}}
 
-    records = [run(tmp_path, benchmarks=entry(digest)) for digest in ("1", "1", "2")]
+    records = [run(tmp_path, "evaluate", benchmarks=entry(digest)) for digest in ("1", "1", "2")]
     table = data_sources(records)
     assert table["sha256"].tolist() == ["1", "2"]
     assert table["source"].tolist() == ["repository a/b, revision r"] * 2

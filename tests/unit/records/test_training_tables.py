@@ -10,17 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from support.run_json import write_run_json
 from support.studies import micro_study
 
+from tampo.files import IncompleteResults
+from tampo.layout import TRAINING_TABLES
 from tampo.records.training_tables import (
-    COLUMNS,
     DIP_TOLERANCE,
     dips,
     policy_rows,
     training_tables,
     write_training_tables,
 )
-from tampo.stages.aggregate import IncompleteResults
 
 STUDY = micro_study(training={"steps": 2})
 CANDIDATES = (0.8, 1.0, 1.2)
@@ -59,7 +60,7 @@ def write_run(results, method, seed, *, steps=None, policy=None, trajectories=TR
     for k in (2, 0, 1):
         columns[f"log_likelihood_{CANDIDATES[k]:g}"] = [curve[k] for curve in curves]
     pq.write_table(pa.table(columns), folder / "trajectories.parquet")
-    (folder / "run.json").write_text("{}")
+    write_run_json(folder, "train")
     return folder
 
 
@@ -79,7 +80,7 @@ def results(tmp_path):
 
 def test_steps_are_flat_with_total_seconds_and_their_parts(results):
     steps = training_tables(STUDY, results)["steps"]
-    assert list(steps.columns[: len(COLUMNS["steps"])]) == COLUMNS["steps"]
+    assert list(steps.columns[: len(TRAINING_TABLES["steps"])]) == TRAINING_TABLES["steps"]
     assert list(steps["method"]) == ["cold"] * 4 + ["tampo"] * 4
     assert list(steps["seed"][:4]) == [1, 1, 2, 2]
     first = steps.iloc[0]
@@ -211,7 +212,7 @@ def test_tables_are_written_whole_the_same_bytes_again_or_not_at_all(results, tm
     out = tmp_path / "out"
     write_training_tables(STUDY, results, out)
     first = {path.name: path.read_bytes() for path in out.iterdir()}
-    assert set(first) == {f"{name}.csv" for name in COLUMNS}
+    assert set(first) == {f"{name}.csv" for name in TRAINING_TABLES}
     write_training_tables(STUDY, results, out)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == first
     (results / "train" / "cold" / "seed1" / "run.json").unlink()
@@ -226,5 +227,5 @@ def test_a_study_without_trained_methods_has_empty_tables_with_their_columns(tmp
         tables=[{"name": "table1", "title": "All", "methods": ["base"]}],
     )
     tables = training_tables(study, tmp_path)
-    assert {name: list(table.columns) for name, table in tables.items()} == COLUMNS
+    assert {name: list(table.columns) for name, table in tables.items()} == TRAINING_TABLES
     assert all(isinstance(table, pd.DataFrame) and table.empty for table in tables.values())

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from support.studies import micro_study
 
-from tampo.claims.claim_inputs import Evidence
+from tampo.claims.claim_inputs import ClaimInputs
+from tampo.layout import AVERAGE
 from tampo.report.figures import FIGURES, NotDrawn, redraw, save, write_figures
 from tampo.report.figures.figure_data import fixed_temperatures
 from tampo.report.figures.likelihood import mean_difference, superiority
 from tampo.report.figures.scores import cost_data
 from tampo.report.figures.style import WIDTH, small_multiples, spread
 from tampo.report.figures.training import over_seeds, smoothed
-from tampo.statistics.intervals import AVERAGE
 
 METHODS = [
     {"name": "base", "policy": "untrained"},
@@ -118,7 +118,7 @@ def score_frame():
 
 def evidence_of(**changes):
     optima, curves = likelihood_frames()
-    frames = Evidence(
+    frames = ClaimInputs(
         scores=score_frame(),
         problem_scores=problem_frame(),
         steps=step_frame(),
@@ -177,8 +177,8 @@ def test_a_study_without_evidence_draws_nothing_and_says_why(tmp_path):
     (tmp_path / "meta_policy.svg").write_text("from an earlier run")
     study = study_of(METHODS[1:3])
     scores = problem_frame().assign(metric="pass@8")
-    evidence = Evidence(scores=score_frame(), problem_scores=scores, steps=step_frame().head(0))
-    skipped = write_figures(study, evidence, tmp_path)
+    inputs = ClaimInputs(scores=score_frame(), problem_scores=scores, steps=step_frame().head(0))
+    skipped = write_figures(study, inputs, tmp_path)
     assert set(skipped) == set(FIGURES)
     assert skipped["temperatures"] == "steps.csv has no rows"
     assert skipped["meta_policy"] == "there is no policy.csv"
@@ -210,13 +210,13 @@ def test_a_run_of_one_step_one_seed_and_one_candidate_is_drawn(tmp_path):
     steps = step_frame().query("method == 'tampo' and seed == 1 and step == 0")
     policy = pd.DataFrame([one | {"candidate": 1.0, "probability": 1.0}])
     optima, curves = likelihood_frames()
-    evidence = evidence_of(
+    inputs = evidence_of(
         steps=steps,
         policy=policy,
         optimal_temperatures=optima[optima["temperature"] == 0.7],
         likelihood_curves=curves[curves["temperature"] == 0.7],
     )
-    assert write_figures(STUDY, evidence, tmp_path) == {}
+    assert write_figures(STUDY, inputs, tmp_path) == {}
 
 
 # Data of single figures -----------------------------------------------------------------------------

@@ -10,11 +10,11 @@ from support.studies import WIDE_MODEL, micro_study
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tampo.problems.problem_sets import load_problems
-from tampo.problems.prompts import messages
+from tampo.problems.prompts import Prompt, messages
 from tampo.seeds import derive
 from tampo.stages.evaluate import eos_token_ids
 from tampo.stages.model import make_model
-from tampo.study.settings import Evaluation, Prompt
+from tampo.study.settings import Evaluation
 
 need("vllm")
 pytestmark = pytest.mark.slow

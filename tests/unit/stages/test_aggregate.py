@@ -4,19 +4,15 @@ import json
 
 import pandas as pd
 import pytest
+from support.run_json import COMMON, write_run_json
 from support.studies import micro_study, write_training_run
 
+from tampo import layout
+from tampo.files import IncompleteResults
 from tampo.grading import OUTCOMES
 from tampo.problems.catalogue import CATALOGUE
 from tampo.records.cost import training_cost
-from tampo.stages.aggregate import (
-    IncompleteResults,
-    aggregate,
-    parse_samples,
-    problem_rows,
-    run_folder,
-    score_rows,
-)
+from tampo.stages.aggregate import aggregate, parse_samples, problem_rows, score_rows
 from tampo.study.settings import Benchmark
 
 STUDY = micro_study(
@@ -46,11 +42,10 @@ def line(problem, correct, samples=4):
 
 
 def write_run(results, method, seed, lines):
-    folder = run_folder(results, method, seed)
+    folder = layout.evaluate_folder(results, method, seed)
     folder.mkdir(parents=True)
-    (folder / "run.json").write_text(
-        json.dumps({"seconds": {"wall": 3.0, "cpu": 2.5}, "hardware": {"gpus": ["a", "b"]}})
-    )
+    hardware = COMMON["hardware"] | {"gpus": ["a", "b"]}
+    write_run_json(folder, "evaluate", seconds={"wall": 3.0, "cpu": 2.5}, hardware=hardware)
     (folder / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
     return folder
 
@@ -148,7 +143,8 @@ def test_costs_stand_beside_the_scores(results, tmp_path):
 
 def test_gpu_seconds_are_those_of_all_processes(results):
     folder = results / "train" / "cold" / "seed1"
-    (folder / "run.json").write_text(json.dumps({"processes": 4, "hardware": {"gpus": ["a"] * 4}}))
+    hardware = COMMON["hardware"] | {"gpus": ["a"] * 4}
+    write_run_json(folder, "train", processes=4, hardware=hardware)
     (cost,) = [row for row in training_cost(folder) if row["metric"] == "gpu_seconds"]
     assert cost["value"] == 4 * 12.0
 
@@ -166,8 +162,8 @@ def test_scores_keep_full_precision(results, tmp_path):
 
 
 def test_every_missing_run_is_named_and_nothing_is_written(results, tmp_path):
-    (run_folder(results, "cold", 2) / "sums.jsonl").unlink()
-    (run_folder(results, "tampo", 1) / "run.json").unlink()
+    (layout.evaluate_folder(results, "cold", 2) / "sums.jsonl").unlink()
+    (layout.evaluate_folder(results, "tampo", 1) / "run.json").unlink()
     with pytest.raises(IncompleteResults) as caught:
         aggregate(STUDY, results, tmp_path / "out")
     message = str(caught.value)
@@ -195,7 +191,7 @@ def test_every_missing_run_is_named_and_nothing_is_written(results, tmp_path):
     ],
 )
 def test_an_incomplete_run_is_refused_with_its_file_and_reason(results, tmp_path, lines, reason):
-    folder = run_folder(results, "tampo", 2)
+    folder = layout.evaluate_folder(results, "tampo", 2)
     (folder / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
     with pytest.raises(IncompleteResults) as caught:
         aggregate(STUDY, results, tmp_path / "out")
@@ -203,7 +199,7 @@ def test_an_incomplete_run_is_refused_with_its_file_and_reason(results, tmp_path
 
 
 def test_a_cut_off_line_is_named_by_file_and_line(results, tmp_path):
-    path = run_folder(results, "base", 1) / "sums.jsonl"
+    path = layout.evaluate_folder(results, "base", 1) / "sums.jsonl"
     path.write_text(path.read_text()[:-30])
     with pytest.raises(IncompleteResults, match=r"sums\.jsonl:3: not JSON"):
         aggregate(STUDY, results, tmp_path / "out")

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from support.run_json import write_run_json
 from support.studies import micro_study, write_training_run
 
+from tampo import layout
 from tampo.report.tables import score_table
-from tampo.stages.aggregate import ProblemSamples, aggregate, pass_metrics, run_folder, score_rows
+from tampo.stages.aggregate import ProblemSamples, aggregate, score_rows
 from tampo.study.settings import Evaluation, Statistics
 
 METHODS = ("base", "cold", "tampo")
@@ -32,10 +34,9 @@ def results(tmp_path):
     ]
     for method in METHODS:
         for seed in (1, 2):
-            folder = run_folder(tmp_path / "results", method, seed)
+            folder = layout.evaluate_folder(tmp_path / "results", method, seed)
             folder.mkdir(parents=True)
-            record = {"seconds": {"wall": 1.0, "cpu": 1.0}, "hardware": {"gpus": []}}
-            (folder / "run.json").write_text(json.dumps(record))
+            write_run_json(folder, "evaluate")
             (folder / "sums.jsonl").write_text(json.dumps({"id": "a", "responses": responses}))
             if method != "base":
                 write_training_run(tmp_path / "results", method, seed, 6)
@@ -71,7 +72,7 @@ def test_problem_scores_have_the_budgets_too(results, tmp_path):
     aggregate(study([8]), results, tmp_path / "out")
     problems = pd.read_csv(tmp_path / "out" / "problem_scores.csv")
     expected = ["pass@1", "pass@2", "pass@1@8", "pass@2@8"]
-    assert pass_metrics(study([8]).evaluation) == expected
+    assert study([8]).evaluation.pass_metrics == expected
     assert set(problems["metric"]) == set(expected)
 
 
@@ -121,7 +122,7 @@ def test_a_table_has_a_row_for_each_budget(results, tmp_path):
     scores, problems = (
         pd.read_csv(tmp_path / "out" / f"{name}.csv") for name in ("scores", "problem_scores")
     )
-    metrics = pass_metrics(study([8]).evaluation)
+    metrics = study([8]).evaluation.pass_metrics
     table = score_table(scores, problems, ["tampo"], metrics, Statistics(resamples=100))
     assert list(table["metric"]) == ["pass@1", "pass@2", "pass@1@8", "pass@2@8"]
     assert list(table["average"]) == pytest.approx([50, 100 * 5 / 6, 50, 100 * 5 / 6])

@@ -16,11 +16,10 @@ from transformers import AutoTokenizer
 
 from tampo.files import read_jsonl
 from tampo.problems.problem_sets import load_problems
-from tampo.problems.prompts import messages
+from tampo.problems.prompts import Prompt, messages
 from tampo.sampling.partial import PartialResponses, Response
 from tampo.seeds import derive
 from tampo.stages.evaluate import evaluate
-from tampo.study.settings import Prompt
 
 BENCHMARKS = [
     {"name": "sums", "samples": 2, "limit": 7},

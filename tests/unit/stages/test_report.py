@@ -6,12 +6,12 @@ import shutil
 
 import pandas as pd
 import pytest
-from support.finished_study import HOSTILE, STUDY
+from support.finished_study import HOSTILE, STUDY, report
 
 from tampo.files import checksums, sha256_of
 from tampo.report.figures import FIGURES
 from tampo.report.page.sections import number
-from tampo.stages.report import References, report
+from tampo.study.references import References
 from tampo.study.study import load_study
 
 
@@ -170,14 +170,14 @@ def test_failures_are_counted_by_method(finished_study):
 def test_irregular_runs_are_named(results):
     path = results / "train" / "tampo" / "seed1" / "run.json"
     run = json.loads(path.read_text())
-    run |= {"resumed_from": 3, "packages": {"torch": "2.1"}}
+    run |= {"resumed_from": "checkpoint-3", "packages": {"torch": "2.1"}}
     run["problems_left_out"]["ids"] = ["a", "b"]
     run["source"]["dirty"] = True
     path.write_text(json.dumps(run))
     report(STUDY, results, results / "report", draw=False)
     text = section(results, "failures")
     assert "train/tampo/seed1: 2 training problems left out (prompt too long)." in text
-    assert "train/tampo/seed1: interrupted and resumed from step 3." in text
+    assert "train/tampo/seed1: interrupted and resumed from checkpoint-3." in text
     assert "1 of 11 runs came from files that differ from the commit." in text
     assert "The runs come from 2 sets of package versions." in text
 

@@ -6,8 +6,8 @@ import pytest
 from scipy.stats import beta
 from support.studies import problem_score_frame
 
+from tampo.layout import AVERAGE
 from tampo.seeds import generator
-from tampo.statistics.intervals import AVERAGE
 from tampo.statistics.paired import (
     difference_table,
     pair_generator,

@@ -13,9 +13,9 @@ from support.studies import micro_study
 from tampo.models.pretrain import build_tokenizer
 from tampo.problems.catalogue import BENCHMARKS, CATALOGUE
 from tampo.problems.problem_sets import load_problems
-from tampo.problems.prompts import messages
+from tampo.problems.prompts import Prompt, messages
 from tampo.sampling.partial import Response
-from tampo.study.settings import Benchmark, Evaluation, Prompt
+from tampo.study.settings import Benchmark, Evaluation
 from tampo.tasks import TASKS, benchmark
 from tampo.tasks.loading import load_tasks
 

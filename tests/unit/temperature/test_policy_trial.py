@@ -4,7 +4,7 @@ import pytest
 
 from tampo.cli import main
 from tampo.temperature.contract import CANDIDATES, GROUP_SIZE, STEPS, PolicyFault, trial
-from tampo.temperature.protocol import REGISTRY
+from tampo.temperature.registry import REGISTRY
 
 NEEDED = {"fixed": {"temperature": 0.9}, "replay": {"method": "another"}}
 

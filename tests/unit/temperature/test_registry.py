@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import baselines
-from tampo.temperature.protocol import REGISTRY, policy_class
+from tampo.temperature.registry import REGISTRY, policy_class
 
 
 def test_every_file_of_baselines_is_registered_or_the_base_of_one_that_is():
@@ -39,3 +39,22 @@ def test_every_setting_is_explained():
         fields = policy_class(name).Settings.model_fields
         unexplained = [key for key, field in fields.items() if not field.description]
         assert not unexplained, f"{name}: {unexplained}"
+
+
+def test_a_file_of_a_user_may_postpone_its_annotations(tmp_path):
+    file = tmp_path / "postponed.py"
+    file.write_text(
+        "from __future__ import annotations\n"
+        "from dataclasses import dataclass\n"
+        "from tampo.temperature.protocol import OpenLoopPolicy, PolicySettings, Temperature\n"
+        "class MineSettings(PolicySettings):\n"
+        "    temperature: Temperature = 1.0\n"
+        "@dataclass\n"
+        "class Mine(OpenLoopPolicy):\n"
+        "    Settings = MineSettings\n"
+        "    temperature: float\n"
+        "    def draw(self, step: int) -> float:\n"
+        "        return self.temperature\n"
+    )
+    cls = policy_class(f"{file}:Mine")
+    assert cls(cls.Settings(temperature=0.7).temperature).draw(0) == 0.7

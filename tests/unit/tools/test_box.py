@@ -66,7 +66,7 @@ def test_parts_have_the_asked_size_and_a_manifest(packed):
         path = packed / part["name"]
         assert (path.stat().st_size, sha256_of(path)) == (part["size"], part["sha256"])
     names = {path.name for path in packed.iterdir() if not path.name.startswith("part-")}
-    assert names == {"manifest.json", "box.py", "parts.py"}
+    assert names == {"manifest.json", "box.py", "parts.py", "layout.py"}
     assert manifest["source"] == source_revision()
     runs = [(run["method"], run["seed"], run["trained"]) for run in manifest["runs"]]
     assert len(runs) == 12 and ("base", 1, False) in runs and ("tampo", 2, True) in runs
@@ -266,6 +266,7 @@ def test_a_run_that_is_out_of_time_ends_with_75(tmp_path, by):
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     if by == "signal":
         while not (into / "said.json").is_file():
+            assert process.poll() is None, process.stderr.read()
             time.sleep(0.05)
         second = box("run", "--into", into)
         assert second.returncode == 2 and "another `box.py run` is at work" in second.stderr

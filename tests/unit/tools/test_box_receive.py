@@ -142,7 +142,8 @@ def test_runs_of_another_base_model_are_refused(finished, parts, results, tmp_pa
         for seed in STUDY.seeds:
             digest = sha256_of(own / "model" / "run.json")
             update(
-                own / "evaluate" / "base" / f"seed{seed}", checkpoint={"run_json_sha256": digest}
+                own / "evaluate" / "base" / f"seed{seed}",
+                checkpoint={"sha256": "0" * 64, "run_json_sha256": digest, "stage": "model"},
             )
 
     message = "model: model.safetensors is another than that of the box"

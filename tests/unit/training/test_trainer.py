@@ -13,7 +13,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 import tampo.training.trainer
 from tampo.problems.arithmetic import generate
 from tampo.study.settings import AdaptiveEntropy, Lora, Training
-from tampo.temperature.protocol import OpenLoopPolicy, PolicyContext, build_policy
+from tampo.temperature.protocol import OpenLoopPolicy, PolicyContext
+from tampo.temperature.registry import build_policy
 from tampo.training.grpo_settings import grpo_config, lora_config
 from tampo.training.rollout_batch import SamplerMismatch
 from tampo.training.run_log import RunLog

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from support.studies import micro_study
 
-from tampo.claims import Evidence
+from tampo.claims import ClaimInputs
 from tampo.seeds import generator
 from tampo.study.study import Study
 
@@ -45,8 +45,8 @@ def claims_study(without: tuple[str, ...] = (), **changes) -> Study:
 
 def scored(
     effects: dict[str, float], seeds: int = 5, luck: float = 0.004, stream: int = 0
-) -> Evidence:
-    """Return evidence in which a method's expected score is 0.4 plus its effect.
+) -> ClaimInputs:
+    """Return inputs in which a method's expected score is 0.4 plus its effect.
 
     Every method of `effects` has `seeds` runs on two benchmarks of 40 problems, Pass@1 and Pass@8
     alike; `luck` is the standard deviation of a run's own shift.
@@ -67,4 +67,4 @@ def scored(
             ]
     problems = pd.DataFrame(rows)
     keys = ["method", "seed", "benchmark", "metric"]
-    return Evidence(problems.groupby(keys, as_index=False)["value"].mean(), problems)
+    return ClaimInputs(problems.groupby(keys, as_index=False)["value"].mean(), problems)

@@ -56,8 +56,9 @@ def _aggregate(args: argparse.Namespace) -> None:
 
 def _report(args: argparse.Namespace) -> None:
     from tampo.stages.report import report
+    from tampo.tools.plan.measured import against_plan
 
-    report(_study(args), args.results, args.out)
+    report(_study(args), args.results, args.out, against_plan=against_plan)
 
 
 def _verify(args: argparse.Namespace) -> int:
@@ -105,7 +106,7 @@ def _schema(_: argparse.Namespace) -> None:
 def _policies(args: argparse.Namespace) -> None:
     import inspect
 
-    from tampo.temperature.protocol import REGISTRY, policy_class
+    from tampo.temperature.registry import REGISTRY, policy_class
 
     if args.policy is not None:
         _try_policy(args)
@@ -123,7 +124,7 @@ def _try_policy(args: argparse.Namespace) -> None:
 
     from tampo.study.validation import explain
     from tampo.temperature.contract import trial
-    from tampo.temperature.protocol import policy_class
+    from tampo.temperature.registry import policy_class
 
     try:
         settings = json.loads(args.settings)
