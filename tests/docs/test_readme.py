@@ -8,7 +8,7 @@ import pytest
 from snakemake.cli import get_argument_parser
 from support.paths import ROOT
 
-from tampo.cli import _parser
+from tampo.cli.main import _parser
 
 README = (ROOT / "README.md").read_text()
 GENERATED = {"results.md"}
