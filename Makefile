@@ -61,10 +61,10 @@ docs: $(READY)  ## the documentation site in build/docs; a dead link is an error
 readme: $(READY)  ## redraw the README's figure and table from docs/evidence/tiny
 	$(BIN)/python docs/first_screen.py
 
-constraints: $(READY)  ## resolve envs/constraints.txt anew; pins that still fit stay (UPGRADE=1: none do)
+constraints: $(READY)  ## resolve envs/constraints.txt anew; pins that still fit stay, but UPGRADE=package
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target build/uv $(UV)
 	build/uv/bin/uv pip compile pyproject.toml --extra test --extra lint --extra docs \
-	  --universal --python-version 3.11 --no-annotate --quiet $(if $(UPGRADE),--upgrade) \
+	  --universal --python-version 3.11 --no-annotate --quiet $(if $(UPGRADE),--upgrade-package $(UPGRADE)) \
 	  --custom-compile-command "make constraints" --output-file $(PINS) >/dev/null
 	@# The CUDA build of torch pins its own parts; the CPU build has none.
 	sed -i -E '/^(nvidia|cuda)-/d' $(PINS)

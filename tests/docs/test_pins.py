@@ -202,8 +202,9 @@ def test_the_report_environment_is_enough_to_aggregate_and_report():
     }
     assert {"torch", "trl", "lm_eval"} <= modules
     run = imports(
-        "import tampo.stages.aggregate, tampo.stages.report, tampo.cli\n"
-        "tampo.cli.load_study('workflow/studies/paper.yaml')",
+        "import tampo.stages.aggregate, tampo.stages.report, tampo.cli.main\n"
+        "from tampo.study.study import load_study\n"
+        "load_study('workflow/studies/paper.yaml')",
         modules,
     )
     assert run.returncode == 0, run.stderr

@@ -6,9 +6,10 @@ import shlex
 
 import pytest
 from snakemake.cli import get_argument_parser
+from support.box_study import BOX
 from support.paths import ROOT
 
-from tampo.cli import _parser
+from tampo.cli.main import _parser
 
 README = (ROOT / "README.md").read_text()
 GENERATED = {"results.md"}
@@ -92,8 +93,8 @@ def test_commands_of_the_package_parse(command):
 
 @pytest.mark.parametrize("command", commands("python box.py"))
 def test_commands_of_the_other_machine_parse(command, monkeypatch):
-    # There the script lies beside its module, outside any package.
-    monkeypatch.syspath_prepend(ROOT / "tampo" / "tools" / "box")
+    # There the script lies beside its modules, outside any package.
+    monkeypatch.syspath_prepend(BOX.parent)
     importlib.import_module("box")._parser().parse_args(shlex.split(command)[2:])
 
 
