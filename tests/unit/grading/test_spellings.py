@@ -244,6 +244,118 @@ A3_{16} | A3_{16}
 12 | 12 см
 12 | \text{Ответ: } 12
 12 | \text{答案是}12
+\frac{\pi}{4}+k\pi | \frac{\pi}{4}+n\pi, n\in\mathbb{Z}
+x=\frac{\pi}{4}+k\pi, k\in\mathbb{Z} | x=\frac{\pi}{4}+n\pi \text{ where } n \text{ is an integer}
+x=\frac{\pi}{4}+k\pi, k\in\mathbb{Z} | x = k\pi+\frac{\pi}{4}, k \in \mathbb{Z}
+2k, k \in \mathbb{Z} | 2n \text{ for any integer } n
+\emptyset | \text{no solution}
+\emptyset | \text{No real solutions}
+\text{undefined} | \text{does not exist}
+10:30\text{ p.m.} | 10:30
+10:30\text{ p.m.} | 22:30
+10:30\text{ p.m.} | 10:30 PM
+7 | \text{Therefore } 7
+7 | \text{So the answer is } 7
+7 | \text{The answer is: } 7
+7 | Final Answer: 7
+\text{even} | \text{it is even}
+x^2 | \text{The answer is } x^2
+x+1 | Answer: x+1
+100 | USD 100
+100 | €100
+100 | 100 EUR
+100 | \text{Rs. }100
+(0,1) | ]0,1[
+\frac{1}{3} | 1 : 3
+2x | 2 \cdot x
+2x | 2*x
+2x | x+x
+\frac{2}{\sqrt{3}} | \frac{2\sqrt{3}}{3}
+3.2\times10^{-5} | 0.000032
+a=1,b=2 | b=2,a=1
+a=1,b=2 | a=1 \text{ and } b=2
+a=1,b=2 | (a,b)=(1,2)
+(a,b)=(1,2) | a=1,b=2
+\{2,3\} | x\in\{2,3\}
+x\in\{2,3\} | x=2 \text{ or } x=3
+12 | \boldsymbol{\color{red}{12}}
+12 | {\color{blue}12}
+12 | \mathrm{12}
+12 | \text{12 units}
+12 | \textcolor{red}{\textbf{12}}
+12 | \Huge{12}
+12 | $\mathbf{12}$
+12 | **12** 
+12 | 12 ✅
+12 | ✓ 12
+12 | “12”
+12 | '12'
+12 | 12 \\
+12 | 12\;
+12 | 12.
+12 | \left(12\right)
+12 | \left[12\right]
+12 | \{12\}
+12 | \;12\;
+12 | <b>12</b>
+12 | &nbsp;12
+12 | \hspace{1cm}12
+12 | \approx 12
+12 | = 12
+12 | x \approx 12
+-3 | negative 3
+-3 | \text{minus three}
+-\frac{1}{2} | -.5
+\frac{-1}{2} | -\frac{1}{2}
+1\frac{1}{2} | \frac{3}{2}
+1\frac{1}{2} | 1 + 1/2
+1\frac{1}{2} | 1 and 1/2
+x=2 | 2=x
+x\leq 2 | 2\geq x
+5\sqrt{2} | 5√2
+5\sqrt{2} | 5 sqrt(2)
+5\sqrt{2} | 5*sqrt(2)
+5\sqrt{2} | \sqrt{50}
+i\sqrt{3} | \sqrt{3}i
+i\sqrt{3} | \sqrt{-3}
+\cos 20^\circ | \sin 70^{\circ}
+\cos 20^\circ | \cos\frac{\pi}{9}
+45^\circ | \frac{\pi}{4} \text{ rad}
+1 \text{ hour} | 60 \text{ minutes}
+0.5\text{ hours} | 30 \text{ min}
+2 \text{ kg} | 2000 \text{ g}
+100^\circ\text{C} | 212^\circ\text{F}
+3\text{ mg} | 3mg
+3\text{ mg} | 3 mg
+3\text{ mg} | 0.003 g
+mg\sin\theta | mg \sin\theta
+\frac{3}{2}mg | 1.5mg
+5N | 5N
+x+y=3 | y+x=3
+x+y=3 | 3 = x+y
+\log_{10}2 | \lg 2
+\sum_{k=1}^{n} k | \frac{n(n+1)}{2}
+\sum_{i=1}^{n} i^2 | \frac{n(n+1)(2n+1)}{6}
+\int_0^1 f(x)\,dx | \int_{0}^{1} f(x) dx
+\det A | \det(A)
+\gcd(a,b) | \gcd(b,a)
+\max(a,b) | \max\{a,b\}
+a \bmod b | a \bmod b
+7 \pmod{11} | 7 \pmod{11}
+x \equiv 3 \pmod 7 | x\equiv 3\pmod{7}
+\frac{1}{2}\ln\frac{3}{2} | \frac12 \ln 1.5
+\frac{1}{2}\ln\frac{3}{2} | \ln\sqrt{1.5}
+(x-1)(x-2) | (x-2)(x-1)
+x^{2}-3x+2 | (x-1)(x-2)
+2\cos^2\theta-1 | \cos 2\theta
+\text{(B)} | B. 42
+\text{(B)} | \text{B}
+B | \boxed{B}
+B | (B)
+B | \text{B: the cat}
+\text{ellipse} | \text{Ellipse}
+\text{ellipse} | \textit{ellipse}
+\text{ellipses} | \text{ellipse}
 """
 
 WRONG = r"""
