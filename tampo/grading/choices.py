@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 
-_GOLD = re.compile(
-    r"(?:\\text\s*\{\s*)?\(?\s*(?:\\text\s*\{\s*)?([A-J])\s*\}?\s*\)?\s*\}?(?:\s*(.*))?", re.DOTALL
-)
+from tampo.grading.words import MEANINGFUL
+
 _ALONE = re.compile(
     r"(?:(?:option|choice|answer)\s+)?\(?\s*(?:\\text\s*\{\s*)?\(?\s*([A-Ja-j])\s*\)?\s*\}?\s*\)?",
     re.I,
 )
+_NO_TEXT = (
+    r"(?:[-+*/^_=<>!|,;:]|\\(?!text|mathrm|frac|sqrt|\$|[({])"
+    r"|(?:\\text\s*\{\s*)?(?:or|and|nor|not|if|but|minus|plus|times)\b)"
+)
 _LABELLED = re.compile(
-    r"(?:\\text\s*\{\s*)?(?:(?:option|choice)\s+)?(?:\(\s*([A-J])\s*\)|([A-J])\s*\}?\s*[).:])(?![\s}]*(?:[-+*/^_=<>!|,;:]|\\(?!text|mathrm|frac|sqrt|\$|[({])|(?:\\text\s*\{\s*)?(?:or|and|nor|not|if|but|minus|plus|times)\b))\s*\}?\s*(.+)",
+    r"(?:\\text\s*\{\s*)?(?:(?:option|choice)\s+)?(?:\(\s*([A-J])\s*\)|([A-J])\s*\}?\s*[).:])"
+    rf"(?![\s}}]*{_NO_TEXT})\s*\}}?\s*(.+)",
     re.DOTALL | re.I,
 )
 _LETTER_GOLD = re.compile(r"\\text\s*\{\s*\(?\s*([A-J])\s*\)?\s*\}|\(\s*([A-J])\s*\)|([A-J])")
@@ -43,7 +47,10 @@ def _label(text: str) -> tuple[str, str] | None:
     if match is None:
         return None
     letter = match.group(1) or match.group(2)
-    return (letter, match.group(3)) if letter.isupper() else None
+    said = re.findall(r"[a-z]+|\d", re.sub(r"\\[A-Za-z]+", "", match.group(3)).casefold())
+    if not letter.isupper() or all(word in MEANINGFUL for word in said):
+        return None
+    return letter, match.group(3)
 
 
 def _with_text(gold: str, answer: str) -> bool | None:

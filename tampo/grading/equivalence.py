@@ -20,6 +20,10 @@ from tampo.grading.values import adds_to, as_numeral
 from tampo.grading.verdict import Rule
 
 AGREEMENT = mpmath.mpf(10) ** -40
+_SMALL, _LARGE = -25, 5
+"""Powers of ten between which the first computation decides."""
+MOST_DIGITS = 20_000
+"""Digits before the point up to which a hidden difference is looked for."""
 _POINTS = 6  # points at which both sides must be defined and agree
 _TRIES = 30
 _COMPLEX = frozenset(("i",))
@@ -33,6 +37,9 @@ def judge(answer: str, golds: tuple[str, ...], rule: Rule) -> tuple[str, str]:
             verdict = answers_agree(gold, answer, rule, decide)
         except NotUnderstood as reason:
             decided = ("unparseable", f"not understood: {reason}")
+            continue
+        except RecursionError:
+            decided = ("unparseable", "too long or nested too deeply")
             continue
         if verdict.equal:
             return "correct", verdict.rule
@@ -61,23 +68,19 @@ def decide(question: str, gold: Node, answer: Node, rule: Rule) -> bool:
 
 def _same_value(gold: Node, answer: Node, rule: Rule) -> bool:
     names = sorted(symbols(gold) | symbols(answer))
-    if not names and not _sampled(gold, answer):
+    if not names:
         return _same_constant(gold, answer, rule)
     agreed = 0
     for real in (True, False):
         for point in _points(names, real=real):
-            sides = [_at(side, point, complex_plane=not real) for side in (gold, answer)]
-            if None in sides:
+            same = _agree_at(gold, answer, point, complex_plane=not real)
+            if same is None:
                 continue
-            if not _close(*sides):
+            if not same:
                 return False
             agreed += 1
             if agreed >= (_POINTS if real else 3):
                 return True
-    return False
-
-
-def _sampled(gold: Node, answer: Node) -> bool:
     return False
 
 
@@ -107,7 +110,7 @@ def _same_constant(gold: Node, answer: Node, rule: Rule) -> bool:
             continue
         if allowed and abs(found - expected) <= mpmath.mpf(allowed.numerator) / allowed.denominator:
             return True
-        if _close(expected, found) and _truly_close(gold, reading):
+        if _agree_at(gold, reading, {}, complex_plane=True):
             return True
     return False
 
@@ -119,15 +122,39 @@ def _infinite(node: Node) -> int:
     return -1 if node.op == "neg" and node.args[0] == Node("const", ("inf",)) else 0
 
 
-def _truly_close(gold: Node, answer: Node) -> bool:
-    """Compare once more, with other digits: a difference that shrinks with them is none."""
-    first = abs(_at(gold, {}, complex_plane=True) - _at(answer, {}, complex_plane=True))
-    size = abs(_at(gold, {}, complex_plane=True))
-    if not first or first <= AGREEMENT * size:
+def _agree_at(gold: Node, answer: Node, point: dict, *, complex_plane: bool) -> bool | None:
+    """Compare two values at a point; None where either has none.
+
+    A large term may hide a difference, and a value may vanish by cancellation: such pairs are
+    computed again with as many more digits as it takes to tell.
+    """
+    sides = [_at(side, point, complex_plane=complex_plane) for side in (gold, answer)]
+    if None in sides:
+        return None
+    difference, size = abs(sides[0] - sides[1]), max(map(abs, sides))
+    if not size:
         return True
-    with mpmath.workdps(3 * DIGITS):
-        again = abs(_at(gold, {}, complex_plane=True) - _at(answer, {}, complex_plane=True))
-        return again < first * AGREEMENT
+    order = int(mpmath.log10(size))
+    agree = difference <= AGREEMENT * size
+    if (not agree and order > _SMALL) or (agree and _SMALL < order < _LARGE):
+        return agree
+    if order > MOST_DIGITS:
+        return agree and not any(_hides(side, point, complex_plane) for side in (gold, answer))
+    with mpmath.workdps(2 * DIGITS + max(order, 0)):
+        again = abs(
+            _at(gold, point, complex_plane=complex_plane)
+            - _at(answer, point, complex_plane=complex_plane)
+        )
+        return again <= AGREEMENT if order >= _LARGE else again <= difference * AGREEMENT
+
+
+def _hides(node: Node, point: dict, complex_plane: bool) -> bool:
+    """Whether a sum has a term too small to show beside another."""
+    if node.op == "add":
+        sizes = [abs(_at(term, point, complex_plane=complex_plane) or 0) for term in node.args]
+        if min(sizes) < AGREEMENT * max(sizes):
+            return True
+    return any(_hides(part, point, complex_plane) for part in node.args if isinstance(part, Node))
 
 
 def _close(left, right) -> bool:

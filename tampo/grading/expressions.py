@@ -54,6 +54,8 @@ class ExpressionReader(Cursor):
             elif self.accept("-") or self.accept_word("minus"):
                 left = _added(left, Node("neg", (self._signed_term(),)))
             elif self.at("pm", "mp"):
+                if left.op in ("pm", "mp"):
+                    raise NotUnderstood("two plus-minus signs in one sum")
                 left = Node(self.next().text, (left, self._signed_term()))
             else:
                 self.levels -= 1
@@ -64,7 +66,7 @@ class ExpressionReader(Cursor):
             return self._signed_term()
         if self.accept("-") or self.accept_word("minus", "negative"):
             return Node("neg", (self._signed_term(),))
-        if self.at("pm", "mp"):
+        if self.at("pm", "mp") and self.peek(1).text not in ("pm", "mp"):
             return Node(self.next().text, (number(0), self._signed_term()))
         return self.product()
 
