@@ -20,6 +20,9 @@ class AtomReader(NumberReader):
         if token.kind == "num":
             return self.number()
         if token.kind == "let":
+            article = token.text.casefold() == "a" and self.peek(1).kind == "word"
+            if article and (spoken := self._spoken()) is not None:
+                return spoken
             return self._letter(self.next().text)
         if token.kind == "word":
             return self._word()
@@ -66,7 +69,9 @@ class AtomReader(NumberReader):
             if token.kind in ("word", "let") and token.text.isalpha():
                 run.append(token.text.casefold())
             elif (
-                token.text == "-" and run and self.peek(len(run) + 1).text.casefold() in words.SMALL
+                token.text == "-"
+                and run
+                and self.peek(len(run) + 1).text.casefold() in words.NUMBER_WORDS
             ):
                 run.append("-")
             else:
@@ -200,7 +205,7 @@ class AtomReader(NumberReader):
         if inner.op == "list":
             left = {"]": "("}.get(opening, opening)
             right = {"[": ")"}.get(closing.text, closing.text)
-            return Node("brackets", (left, right, *inner.args[1:]))
+            return _nested(Node("brackets", (left, right, *inner.args[1:])))
         if (opening, closing.text) not in (("(", ")"), ("[", "]")):
             raise NotUnderstood("brackets that do not match")
         if inner.op == "num" and inner.args[0].denominator == 1 and self.at("_"):
@@ -212,3 +217,12 @@ class AtomReader(NumberReader):
 
     def named(self, name: str) -> Node:
         raise NotImplementedError
+
+
+def _nested(node: Node) -> Node:
+    """Return `[[1, 2], [3, 4]]` as a matrix, other brackets as they are."""
+    rows = node.args[2:]
+    square = all(side.op == "brackets" and side.args[:2] == ("[", "]") for side in (node, *rows))
+    if square and len({len(row.args) for row in rows}) == 1:
+        return Node("matrix", ("", tuple(row.args[2:] for row in rows)))
+    return node

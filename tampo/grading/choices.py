@@ -19,6 +19,7 @@ _LABELLED = re.compile(
     rf"(?![\s}}]*{_NO_TEXT})\s*\}}?\s*(.+)",
     re.DOTALL | re.I,
 )
+_TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
 _LETTER_GOLD = re.compile(r"\\text\s*\{\s*\(?\s*([A-J])\s*\)?\s*\}|\(\s*([A-J])\s*\)|([A-J])")
 
 
@@ -27,6 +28,7 @@ def agree(gold: str, answer: str) -> bool | None:
 
     A bare capital gold (`E`) may be a symbol, so that only an answer with a label decides then.
     """
+    answer = re.sub(r"^\{([^{}]*)\}", r"\1", _TEXT.sub(r"\1", answer)).strip()
     match = _LETTER_GOLD.fullmatch(gold)
     if match is None:
         return _with_text(gold, answer)

@@ -153,8 +153,21 @@ class CommandReader(AtomReader):
             raise NotUnderstood(f"\\{name} without a symbol")
         letters = "".join(t.text for t in inner)
         if name == "mathbb" and (sets := _NUMBER_SETS.get(letters)):
-            return Node(sets)
+            return self._half_line() or Node(sets) if sets == "reals" else Node(sets)
         return Node("sym", (f"{name} {letters}",))
+
+    def _half_line(self) -> Node | None:
+        r"""Read what makes `\mathbb{R}^+`, `\mathbb{R}_{\ge 0}` or `\mathbb{R}_{<0}` of the real numbers."""
+        start = self.position
+        if self.accept("^", "_"):
+            braced = self.accept("{")
+            sign = self.next().text
+            zero = self.peek().text == "0" and self.next().text == "0"
+            ends = _HALF_LINES.get((sign, zero))
+            if ends is not None and (not braced or self.accept("}")):
+                return Node("brackets", ends)
+        self.position = start
+        return None
 
     def _figure(self, name: str) -> Node:
         r"""Read `\angle B E A_{1}`, `\triangle ABC` as one symbol."""
@@ -241,3 +254,15 @@ def _as_symbol(node: Node, letter: str) -> Node:
 
 
 _NUMBER_SETS = {"R": "reals", "Z": "integers", "N": "naturals", "Q": "rationals", "C": "complexes"}
+
+_ZERO, _INFINITE = number(0), Node("const", ("inf",))
+_POSITIVE, _NOT_NEGATIVE = ("(", ")", _ZERO, _INFINITE), ("[", ")", _ZERO, _INFINITE)
+_NEGATIVE = ("(", ")", Node("neg", (_INFINITE,)), _ZERO)
+_NOT_POSITIVE = ("(", "]", Node("neg", (_INFINITE,)), _ZERO)
+_HALF_LINES = {
+    ("+", False): _POSITIVE,
+    (">", True): _POSITIVE,
+    ("-", False): _NEGATIVE,
+    ("<", True): _NEGATIVE,
+} | {(sign, True): _NOT_NEGATIVE for sign in ("ge", "geq", "geqslant")}
+_HALF_LINES |= {(sign, True): _NOT_POSITIVE for sign in ("le", "leq", "leqslant")}

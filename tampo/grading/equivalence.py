@@ -38,6 +38,9 @@ def judge(answer: str, golds: tuple[str, ...], rule: Rule) -> tuple[str, str]:
         except NotUnderstood as reason:
             decided = ("unparseable", f"not understood: {reason}")
             continue
+        except RecursionError:
+            decided = ("unparseable", "too long or nested too deeply")
+            continue
         if verdict.equal:
             return "correct", verdict.rule
         if not decided[0]:

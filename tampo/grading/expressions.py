@@ -54,6 +54,8 @@ class ExpressionReader(Cursor):
             elif self.accept("-") or self.accept_word("minus"):
                 left = _added(left, Node("neg", (self._signed_term(),)))
             elif self.at("pm", "mp"):
+                if left.op in ("pm", "mp"):
+                    raise NotUnderstood("two plus-minus signs in one sum")
                 left = Node(self.next().text, (left, self._signed_term()))
             else:
                 self.levels -= 1
@@ -63,8 +65,8 @@ class ExpressionReader(Cursor):
         if self.accept("+") or self.accept_word("plus", "positive"):
             return self._signed_term()
         if self.accept("-") or self.accept_word("minus", "negative"):
-            return Node("neg", (self._signed_term(),))
-        if self.at("pm", "mp"):
+            return scaled(Node("neg", (self._signed_term(),)))
+        if self.at("pm", "mp") and self.peek(1).text not in ("pm", "mp"):
             return Node(self.next().text, (number(0), self._signed_term()))
         return self.product()
 
@@ -89,7 +91,7 @@ class ExpressionReader(Cursor):
                     raise NotUnderstood(f"a number behind a number: {token.text}")
                 left = times(left, self.factor())
             else:
-                return left
+                return scaled(left)
 
     def _signed_factor(self) -> Node:
         if self.accept("-"):
@@ -146,7 +148,12 @@ class ExpressionReader(Cursor):
             or self.position == 0
         ):
             return None
-        bracket = token.text == "(" and self.peek(1).roman and self.peek(1).kind == "word"
+        inside = self.peek(1)
+        bracket = (
+            token.text == "("
+            and inside.kind == "word"
+            and (inside.roman or not inside.text.isascii())
+        )
         if token.kind == "op" and token.text not in "^€£¥₹₽₩¢/" and not bracket:
             return None
         found = units.match(self.tokens, self.position, loose=self.loose, nouns=self.nouns)
@@ -186,3 +193,21 @@ def _quotient(top: Node, bottom: Node) -> Node:
                 "sym", ("/".join("".join(p.args[0] for p in s) for s in sides).replace("\\", ""),)
             )
     return Node("div", (top, bottom))
+
+
+def scaled(node: Node) -> Node:
+    """Return a number times a matrix as the matrix it is, anything else as it is."""
+    if node.op not in ("mul", "neg", "div"):
+        return node
+    matrices = [part for part in node.args if part.op == "matrix"]
+    if len(matrices) != 1 or (node.op == "div" and node.args[0].op != "matrix"):
+        return node
+    (matrix,) = matrices
+    kind, rows = matrix.args
+    if kind:
+        return node
+
+    def entry(cell: Node) -> Node:
+        return Node(node.op, tuple(cell if part is matrix else part for part in node.args))
+
+    return Node("matrix", ("", tuple(tuple(map(entry, row)) for row in rows)))

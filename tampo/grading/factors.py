@@ -153,7 +153,10 @@ class FactorReader(ExpressionReader):
             )
         elif token.kind == "word" and not token.roman and letters_of(token):
             return self._one_letter()
-        elif token.kind not in ("num", "let", "cmd"):
+        if self.peek().kind == "num":  # not the beginning of a mixed number
+            token = self.next()
+            return Node("num", (token.value, token.half_unit))
+        if token.kind not in ("let", "cmd"):
             raise NotUnderstood("an argument is missing")
         return self.base()
 

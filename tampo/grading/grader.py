@@ -201,6 +201,8 @@ def _read(response: str, question: _Question, timeout_seconds: float) -> Grade |
         return Grade(outcome, extracted, "exact text")
     try:
         decided = _by_notation(extracted, question.golds, question.rule)
+    except RecursionError:
+        return Grade("unparseable", extracted, "too long or nested too deeply")
     except Exception as error:
         return Grade("error", extracted, f"{type(error).__name__}: {error}"[:200])
     if decided is not None:

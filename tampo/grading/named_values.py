@@ -86,7 +86,7 @@ def _by_name(node: Node) -> dict[Node, Node] | None:
         return pairs if len(names.args) == len(value.args) == len(pairs) + 2 else None
     items = (
         items_of(node)
-        if node.op in ("list", "cases")
+        if node.op in ("list", "cases", "set")
         else node.args[2:]
         if node.op == "brackets"
         else ()

@@ -115,7 +115,7 @@ class Evaluator:
             self.values[variable] = mpmath.mpf(index)
             part = self.value(body)
             result = result + part if kind == "sum" else result * part
-        self.values.pop(variable)
+        self.values.pop(variable, None)
         if kept is not None:
             self.values[variable] = kept
         return result

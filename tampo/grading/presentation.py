@@ -53,6 +53,7 @@ _WRAPPERS = (
     "|tiny|scriptsize|footnotesize|small|normalsize|large|Large|LARGE|huge|Huge|bfseries|itshape"
     "|bf|it|sf|tt|mathstrut|strut|null|noindent|centering|par|protect|relax|hfill|num"
     "|(?:big|Big|bigg|Bigg)[lrm]?|therefore|because|checkmark|square|blacksquare|qed|star(?=\\s*$)"
+    "|textquotedblleft|textquotedblright|textquoteleft|textquoteright"
     "|underbrace|overbrace|smash|hbox"
 )
 _SPACES = "quad|qquad|thinspace|enspace|medspace|thickspace|space|nobreakspace|null"
@@ -67,7 +68,7 @@ _TEX = [
         (r"(?<=\d)\{,\}(?=\d{3}(?!\d))", ","),
         (r"(?<=\d)\{,\}(?=\d)", "."),
         (r"(?<=\d)\{\.\}(?=\d)", "."),
-        (rf"(?<!\\)\\(?:[,;:> ]|(?:{_SPACES})(?![A-Za-z]))|(?<!\\)~", " "),
+        (rf"(?<!\\)\\(?:[,;:> ]|(?:{_SPACES})(?![A-Za-z]))|(?<![\\~])~(?!~)", " "),
         (r"\\(?:hspace|vspace|hphantom|vphantom|phantom|tag|label|mspace)\*?\s*\{[^{}]*\}", " "),
         (r"\\(?:m|h)?skip\s*-?[\d.]+\s*(?:mu|pt|em|ex)", " "),
         (r"\\(?:color|pagecolor)\s*(?:\[[^\]]*\])?\s*\{[^{}]*\}", ""),
@@ -75,7 +76,9 @@ _TEX = [
         (r"\\fcolorbox\s*\{[^{}]*\}\s*\{[^{}]*\}", ""),
         (r"\\(?:left|right)\s*\.", ""),
         (rf"\\(?:{_WRAPPERS})(?![A-Za-z])\*?", " "),
-        (r"\\(?:textrm|textnormal|textup|textsf|texttt|textbf|textit|textsc|mbox|rm)(?![A-Za-z])", r"\\text"),
+        (r"\\(?:textrm|textnormal|textup|textsf|texttt|textbf|textit|textsc|mbox)(?![A-Za-z])", r"\\text"),
+        (r"\{\s*\\rm\s+([^{}]*)\}", r"\\text{\1}"),
+        (r"\\rm(?![A-Za-z])", " "),
         (r"\\(?:dfrac|tfrac|cfrac|sfrac|nicefrac|xfrac|flatfrac)(?![A-Za-z])", r"\\frac"),
         (r"\\[dt]binom(?![A-Za-z])", r"\\binom"),
         (r"\\SI\s*\{([^{}]*)\}\s*\{", r"\1 \\siunit{"),
@@ -138,7 +141,7 @@ def plain(text: str) -> str:
         text = _MODULE.sub("", text)
     if "&" in text or "<" in text:
         text = _without_html(text)
-    if "\\" in text or "$" in text or "{" in text:
+    if any(mark in text for mark in "\\${~"):
         if "\\left" in text and "\\right" in text:
             text = re.sub(
                 r"\\left\s*\\?\{\s*(\\begin\s*\{(?:array|aligned)\})", r"\\cases \1", text

@@ -73,7 +73,8 @@ def read(node: Node) -> Pieces:
     if op == "builder":
         return _built(*args)
     if op == "rel":
-        return union(*(_solutions(sign) for sign in expanded(node)))
+        both = [_solutions(sign) for sign in expanded(node)]
+        return meet(both[0], both[-1]) if "!=" in args[0] else union(*both)
     if op == "list" and all(item.op in ("rel", "member") for item in args[1:]):
         return _joined(args[0], args[1:])
     if op in ("set", "list", "pm", "mp"):

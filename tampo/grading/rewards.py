@@ -38,8 +38,8 @@ def accuracy_reward(
     """Return 1.0 for a correct answer, 0.0 for a wrong or unreadable one, None for a timeout or error.
 
     Graded by `tampo.grading.grade`, as evaluation is. The share of each outcome is logged as
-    `grading/<outcome>` (zeros too, so that every process logs the same names), and outcome and
-    extracted answer of each completion as columns `outcome` and `extracted`.
+    `grading/<outcome>` (zeros too, so that every process logs the same names), and outcome,
+    extracted answer and rule of each completion as columns `outcome`, `extracted` and `rule`.
 
     Raises:
         ValueError: `record` has another length than `completions`, or holds no JSON object.
@@ -55,6 +55,7 @@ def accuracy_reward(
     if log_extra is not None:
         log_extra("outcome", [graded.outcome for graded in grades])
         log_extra("extracted", [graded.extracted or "" for graded in grades])
+        log_extra("rule", [graded.rule for graded in grades])
     return [_accuracy(graded) for graded in grades]
 
 

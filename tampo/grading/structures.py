@@ -19,7 +19,7 @@ from tampo.grading.words import each
 RELATIONS = {
     "=": "=", "<": "<", ">": ">", "le": "<=", "leq": "<=", "leqslant": "<=", "leqq": "<=", "ge": ">=",
     "geq": ">=", "geqslant": ">=", "geqq": ">=", "ne": "!=", "neq": "!=", "approx": "=", "simeq": "=",
-    "equiv": "==", "cong": "==", "coloneqq": "=",
+    "equiv": "=", "cong": "==", "coloneqq": "=",
 }  # fmt: skip
 _KINDS = {"integer": "integers", "real": "reals", "natural": "naturals"}
 _KIND_WORDS = frozenset(
@@ -111,6 +111,10 @@ class StructureReader(EnvironmentReader):
         kind = self._kind_of_number()
         if kind is not None:
             return kind
+        if self.word_at("all", "every", "any") and self.peek(1).kind == "let":
+            self.position += 1
+            if self.peek(1).text != "in":  # "for all x"
+                return Node("member", (self.base(), Node("reals")))
         try:
             first = self.ratio()
             if self.peek().kind != "end" and not self._ends_item():
@@ -180,10 +184,14 @@ class StructureReader(EnvironmentReader):
         """Read words before an equals sign (`\\text{Area} = 12`) as a name."""
         for index in range(start, len(self.tokens)):
             token = self.tokens[index]
-            if token.text == "=" and index > start:
+            labelled = token.text == ":" and all(t.kind == "word" for t in self.tokens[start:index])
+            if (token.text == "=" or labelled) and index > start:
                 written = " ".join(t.text for t in self.tokens[start:index])
                 self.position = index
                 self.levels = 0
+                if labelled:
+                    self.tokens = list(self.tokens)
+                    self.tokens[index] = Token("op", "=")
                 named = [t.text.casefold() for t in self.tokens[start:index] if t.kind == "word"]
                 if not named or set(named) & words.NOT_NAMES:
                     break

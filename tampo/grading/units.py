@@ -51,6 +51,9 @@ def match(
     return _Matcher(tokens, loose, nouns).read(start)
 
 
+MOST_FACTORS = 12
+
+
 class _Matcher:
     def __init__(self, tokens: list[Token], loose: bool, nouns: frozenset[str]) -> None:
         self.tokens, self.loose, self.nouns = tokens, loose, nouns
@@ -80,7 +83,11 @@ class _Matcher:
         if factor is None:
             return None
         position = factor
+        factors = 1
         while position < len(self.tokens):
+            factors += 1
+            if factors > MOST_FACTORS:
+                return None
             token = self.tokens[position]
             divides = token.text == "/" or (
                 token.kind == "word" and token.text.casefold() in ("per", "каждый")

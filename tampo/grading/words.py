@@ -82,6 +82,7 @@ _PARTS = {
 PARTS = _PARTS | {
     f"{name}s": value for name, value in _PARTS.items() if name not in ("half", "halves")
 }
+NUMBER_WORDS = frozenset(SMALL) | frozenset(PARTS)
 PERCENT = frozenset(["percent", "pct", "percentage"])
 
 MEANINGFUL = (

@@ -72,6 +72,7 @@ def test_what_was_not_decided_is_not_scored_and_is_counted_by_name(outcome, monk
     assert extra == {
         "outcome": [outcome, "correct", "unparseable"],
         "extracted": ["9^9", "1", ""],
+        "rule": ["", "", ""],
     }
 
 

@@ -168,3 +168,9 @@ def test_right(gold: str, answer: str) -> None:
 @pytest.mark.parametrize(("gold", "answer"), cases(WRONG))
 def test_wrong(gold: str, answer: str) -> None:
     assert outcome(gold, answer) in ("wrong", "unparseable")
+
+
+def test_an_empty_sum_is_zero_and_an_empty_product_one() -> None:
+    assert outcome("0", r"\sum_{k=5}^{1} k") == "correct"
+    assert outcome("1", r"\prod_{k=5}^{1} k") == "correct"
+    assert outcome("k", r"k+\sum_{k=5}^{1} k") == "correct"
