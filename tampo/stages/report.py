@@ -37,7 +37,7 @@ PAPER = "paper"
 """Name of the study that describes the published experiment."""
 
 
-AgainstPlan = Callable[[Study, list[RunRecord], pd.DataFrame], tuple[pd.DataFrame, str]]
+AgainstPlan = Callable[[Study, list[RunRecord], pd.DataFrame | None], tuple[pd.DataFrame, str]]
 """Handed in, because planning is a tool beside the stages (`tampo.tools.plan.measured`)."""
 
 
@@ -238,9 +238,10 @@ def _departure_list(study: Study, references: References) -> str:
         f"- `{row.key}`: {row.here}; published experiment: {row.published}"
         for row in departures(study, experiment).itertuples()
     ]
+    ruled = rulings(experiment)
     lines += [
-        f"- `{row.key}` is {SOURCES['R']}" + (f": {row.note}" if row.note else "")
-        for row in rulings(experiment).itertuples()
+        f"- `{key}` is {SOURCES['R']}" + (f": {note}" if note else "")
+        for key, note in zip(ruled["key"], ruled["note"], strict=True)
     ]
     return "Departures and rulings:\n\n" + "\n".join(lines) if lines else ""
 
