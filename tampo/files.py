@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,6 @@ def read_jsonl(path: str | Path) -> list[dict]:
     return rows
 
 
-def to_jsonl(rows: list[dict]) -> str:
+def to_jsonl(rows: Sequence[Any]) -> str:
     """Render rows as JSON lines, one compact object per line; NaN is refused."""
     return "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)

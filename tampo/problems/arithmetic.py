@@ -27,12 +27,13 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Literal
+from typing import Literal, get_args
 
 from tampo.seeds import derive
 
 Split = Literal["train", "test"]
 Strategy = Literal["worked", "guess", "junk"]
+STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 
 BOX = r"\boxed{"
 MARKER = "("

@@ -53,7 +53,7 @@ def score_table(
                     f"{row[0]}, {row[1]}, {benchmark}: scores.csv says {means[*row, benchmark]}, "
                     f"problem_scores.csv {intervals[row][benchmark].mean}; aggregate again"
                 )
-        cells = {METHOD: row[0], METRIC: row[1]}
+        cells: dict[str, str | float] = {METHOD: row[0], METRIC: row[1]}
         for name in [AVERAGE, *benchmarks]:
             cells |= _cells(name, intervals[row][name])
         table.append(cells | {NUM_SEEDS: int(seeds[row])})

@@ -122,7 +122,7 @@ class ChunkedGeneration(ABC):
                 f"{tokens / seconds:.0f} tokens/s, "
                 f"{seconds / done * (len(missing) - done):.0f} s left"
             )
-        rows = {}
+        rows: dict[int, list[Response]] = {}
         for index in chunks:
             rows |= dict(zip(plan.chunk(index), plan.partial[index], strict=True))
         return rows

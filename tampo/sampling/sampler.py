@@ -202,7 +202,7 @@ def generate(
         disable_compile=True,
     )
     with _own_generation_config_ignored(model):
-        output = model.generate(
+        output = model.generate(  # type: ignore[operator]  # mixed in by subclasses
             input_ids=ids,
             attention_mask=mask,
             past_key_values=_prompts_read_once(model, prompt_ids, ids, mask),

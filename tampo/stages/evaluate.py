@@ -169,17 +169,13 @@ def _plan(
         # Up to the end of the last chunk, so that a limit never changes the shape of a batch.
         problems = problems[: -(-benchmark.limit // size) * size]
     turns = [prompts.messages(study.prompt, problem["problem"]) for problem in problems]
-    texts = [
-        tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
-        for turn in turns
-    ]
+    texts = [prompts.rendered(turn, tokenizer) for turn in turns]
     identity = {**identity, "problems": data_sha256, "samples": benchmark.samples}
     return Plan(
         benchmark=benchmark.name,
         data_sha256=data_sha256,
         ids=[problem["id"] for problem in problems],
         prompts=texts,
-        # The template holds all special tokens already.
         prompt_ids=[tokenizer.encode(text, add_special_tokens=False) for text in texts],
         samples=benchmark.samples,
         chunk_size=size,

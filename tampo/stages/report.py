@@ -32,7 +32,7 @@ from tampo.study.departures import SOURCES, departures, our_choices
 from tampo.study.references import References
 from tampo.study.study import Study, Table
 
-AgainstPlan = Callable[[Study, list[RunRecord], pd.DataFrame], tuple[pd.DataFrame, str]]
+AgainstPlan = Callable[[Study, list[RunRecord], pd.DataFrame | None], tuple[pd.DataFrame, str]]
 """Passed in, because planning is a tool outside the stages (`tampo.tools.plan.measured`)."""
 
 
@@ -214,9 +214,10 @@ def _departure_list(study: Study, references: References) -> str:
         f"- `{row.key}`: {row.here}; published experiment: {row.published}"
         for row in departures(study, experiment).itertuples()
     ]
+    chosen = our_choices(experiment)
     lines += [
-        f"- `{row.key}` is {SOURCES['R']}" + (f": {row.note}" if row.note else "")
-        for row in our_choices(experiment).itertuples()
+        f"- `{key}` is {SOURCES['R']}" + (f": {note}" if note else "")
+        for key, note in zip(chosen["key"], chosen["note"], strict=True)
     ]
     return "Departures and our choices:\n\n" + "\n".join(lines) if lines else ""
 

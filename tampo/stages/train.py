@@ -157,7 +157,8 @@ def _dataset(
     problems, left_out = [], []
     for problem in load_problems(training.problems, study.data_dir):
         messages = prompts.messages(study.prompt, problem["problem"])
-        ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True)["input_ids"]
+        text = prompts.rendered(messages, tokenizer)
+        ids = tokenizer.encode(text, add_special_tokens=False)
         if len(ids) > training.max_prompt_tokens:
             left_out.append(problem["id"])
         else:

@@ -21,12 +21,15 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from tampo.layout import AVERAGE
 from tampo.seeds import generator
 from tampo.statistics.resampling import Resampling
+
+Row = TypeVar("Row", bound=Hashable)
 
 END_WEIGHT = 0.5
 """Weight of the problem scored 0 and of the one scored 1 that are added to every set."""
@@ -87,8 +90,8 @@ def percentile_interval(mean: float, draws: np.ndarray, confidence: float) -> In
 
 
 def score_intervals(
-    scores: Mapping[Hashable, Mapping[str, np.ndarray]], settings: Resampling
-) -> dict[Hashable, dict[str, Interval]]:
+    scores: Mapping[Row, Mapping[str, np.ndarray]], settings: Resampling
+) -> dict[Row, dict[str, Interval]]:
     """Return the mean and interval of every row on every benchmark and on their average.
 
     Args:
@@ -107,7 +110,7 @@ def score_intervals(
         if list(scores[row]) != benchmarks:
             raise ValueError(f"row {row}: benchmarks {list(scores[row])} differ from {benchmarks}")
     averages = np.zeros((settings.resamples, len(rows)))
-    result: dict[Hashable, dict[str, Interval]] = {row: {} for row in rows}
+    result: dict[Row, dict[str, Interval]] = {row: {} for row in rows}
     for benchmark in benchmarks:
         over_runs = np.stack([scores[row][benchmark].mean(axis=0) for row in rows])
         rng = generator(settings.seed, "bootstrap", "problems", benchmark)

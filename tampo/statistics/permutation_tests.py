@@ -53,6 +53,7 @@ def permutation_test(
     """
     runs = len(next(iter(first.values())))
     unit = unit or ("run" if runs > 1 else "problem")
+    kind: Literal["independent", "samples"]
     if unit == "run":
         samples = [np.mean([s.mean(axis=1) for s in m.values()], axis=0) for m in (first, second)]
         kind, permutations = "independent", comb(2 * runs, runs)

@@ -41,7 +41,7 @@ def gain(scores: np.ndarray, base: np.ndarray) -> np.ndarray:
 
 def interquartile_mean(cells: np.ndarray, axis: int | None = None) -> np.ndarray:
     """Return the mean of the middle half: a quarter of the cells, rounded down, dropped at each end."""
-    return trim_mean(cells, 0.25, axis=axis)
+    return np.asarray(trim_mean(cells, 0.25, axis=axis))
 
 
 def probability_of_improvement(first: np.ndarray, second: np.ndarray) -> float:

@@ -121,7 +121,7 @@ def _comment(line: str) -> str:
     return found[1].strip() if found else ""
 
 
-def _key_lines(node: yaml.Node, prefix: str) -> list[tuple[str, int]]:
+def _key_lines(node: yaml.Node | None, prefix: str) -> list[tuple[str, int]]:
     """Return each key of a document and its line number, list entries by their `name`."""
     found = []
     if isinstance(node, yaml.MappingNode):

@@ -215,6 +215,8 @@ class Study(Closed):
         if stage != "model" or self.cold_start is not None:
             parts["data_dir"] = self.data_dir
         if stage == "train":
+            if method is None:
+                raise ValueError("stage 'train' is one method's; none is named")
             own = self.method(method)
             parts |= {
                 "prompt": self.prompt,

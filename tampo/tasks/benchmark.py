@@ -63,7 +63,7 @@ def keep_all(responses: Iterable[list[str]], documents: Any) -> list[list[str]]:
     return list(responses)
 
 
-def process_results(document: dict[str, Any], results: list[list[str]]) -> dict[str, Any]:
+def process_results(document: dict[str, Any], results: Sequence[Sequence[str]]) -> dict[str, Any]:
     """Grade all responses of one problem, each once.
 
     Args:

@@ -168,7 +168,7 @@ class Jobs:
     @cache  # noqa: B019 - one object lives as long as the workflow
     def _settings_by_name(self, stage: str, method: str | None) -> dict[str, str]:
         """Return the slice of the study that a stage depends on, large parts split up."""
-        settings = {}
+        settings: dict[str, str] = {}
         for part, value in json.loads(self.study.slice(stage, method)).items():
             if part in ("training", "evaluation"):
                 settings |= {f"{part}.{key}": json.dumps(inner) for key, inner in value.items()}

@@ -126,7 +126,7 @@ def _figures(folder: Path) -> list[dict[str, str]]:
     ]
 
 
-def _claims(path: Path) -> dict[str, str]:
+def _claims(path: Path) -> dict[str, str | list[str]]:
     """Return the claims as a table, their counts, and what each rule saw of those it tested."""
     claims = pd.read_csv(path)
     rows = [
@@ -164,7 +164,10 @@ def _cost(study: Study, scores: pd.DataFrame) -> str:
     def percent(fraction: float) -> str:
         return f"{100 * fraction:.1f} %"
 
-    table = {METHOD: costs[METHOD], "runs": costs["runs"].map(str)}
+    table: dict[str, pd.Series | list[str]] = {
+        METHOD: costs[METHOD],
+        "runs": costs["runs"].map(str),
+    }
     table |= {
         "training": column("training_hours", duration),
         "CPU time of training": column("training_cpu_hours", duration),

@@ -48,7 +48,7 @@ def fixed_temperatures(study: Study, count: int = 3) -> dict[str, float]:
     }
     if not found:
         raise NotDrawn("no method keeps a fixed temperature and trains as the study does")
-    names = sorted(found, key=found.get)
+    names = sorted(found, key=lambda name: found[name])
     places = [round(i * (len(names) - 1) / max(count - 1, 1)) for i in range(count)]
     return {names[place]: found[names[place]] for place in dict.fromkeys(places)}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -34,7 +36,10 @@ from tampo.report.figures.style import (
 )
 from tampo.study.study import Study
 
-STYLES = {POSITIVE: (BLUE, "-", "o"), NEGATIVE: (VERMILLION, "--", "s")}
+STYLES: dict[str, tuple[str, Literal["-", "--"], Literal["o", "s"]]] = {
+    POSITIVE: (BLUE, "-", "o"),
+    NEGATIVE: (VERMILLION, "--", "s"),
+}
 """Colour, line style and marker by the sign of the advantage."""
 
 
@@ -172,7 +177,7 @@ def draw_optimal_temperatures(data: pd.DataFrame) -> Figure:
 
 
 def _by_method(data: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    return list(data.groupby(METHOD, sort=False))
+    return [(str(method), own) for method, own in data.groupby(METHOD, sort=False)]
 
 
 def _bars(axes: Axes, data: pd.DataFrame) -> None:

@@ -53,10 +53,17 @@ def draw_meta_policy(data: pd.DataFrame) -> Figure:
     bar = figure.colorbar(mesh, ax=panels, shrink=0.8, pad=0.02)
     bar.set_label("probability, mean over seeds")
     label(figure, "step", "candidate temperature")
-    marker = {"marker": "o", "markersize": 4, "color": "white", "markeredgecolor": "black"}
-    legend_above(
-        figure, [Line2D([], [], linestyle="", label="drawn, every seed", **marker)], columns=1
+    drawn_handle = Line2D(
+        [],
+        [],
+        linestyle="",
+        label="drawn, every seed",
+        marker="o",
+        markersize=4,
+        color="white",
+        markeredgecolor="black",
     )
+    legend_above(figure, [drawn_handle], columns=1)
     return figure
 
 

@@ -32,7 +32,7 @@ def profile_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
 @styled
 def draw_profiles(data: pd.DataFrame) -> Figure:
     """Draw one panel per method, the profiles of the others behind it for comparison."""
-    profiles = {method: own for method, own in data.groupby(METHOD, sort=False)}
+    profiles = {str(method): own for method, own in data.groupby(METHOD, sort=False)}
     figure, panels = small_multiples(list(profiles))
     for axes, (method, own) in zip(panels, profiles.items(), strict=True):
         axes.fill_between(

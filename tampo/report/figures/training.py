@@ -91,7 +91,9 @@ def smoothed(steps: pd.DataFrame, column: str) -> pd.DataFrame:
 
 def over_seeds(data: pd.DataFrame, column: str) -> pd.DataFrame:
     """Return mean, low and high of `column` over seeds, indexed by step."""
-    return data.groupby(STEP)[column].agg(mean="mean", low="min", high="max")
+    return (
+        data.groupby(STEP)[column].agg(["mean", "min", "max"]).set_axis(["mean", LOW, HIGH], axis=1)
+    )
 
 
 def _band(axes: Axes, values: pd.DataFrame, colour: str = BLUE, style: str = "-") -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +117,7 @@ def claim_rows(claims: pd.DataFrame) -> list[dict[str, str]]:
     """Return the rows of `claims.csv` as text, numbers rounded, intervals in brackets."""
     rows = []
     for claim in claims.to_dict("records"):
-        row = {name: "" if pd.isna(value) else str(value) for name, value in claim.items()}
+        row = {str(name): "" if pd.isna(value) else str(value) for name, value in claim.items()}
         if not pd.isna(claim["estimate"]):
             ends = f"[{number(claim[LOW])}, {number(claim[HIGH])}]"
             row["estimate"] = f"{number(claim['estimate'])} {ends}"
@@ -130,7 +130,7 @@ def claim_rows(claims: pd.DataFrame) -> list[dict[str, str]]:
 def robust_grid(robust: pd.DataFrame) -> dict[str, Any]:
     """Return the rows of `robust.csv` as text, intervals in brackets."""
 
-    def cell(row: dict[str, Any], name: str) -> str:
+    def cell(row: Mapping[Hashable, Any], name: str) -> str:
         low, high = number(row[f"{name}_low"]), number(row[f"{name}_high"])
         return f"{number(row[name])} [{low}, {high}]"
 

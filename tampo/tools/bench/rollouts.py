@@ -15,11 +15,11 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from transformers import GenerationConfig, PreTrainedModel
+from transformers import GenerationConfig
 from transformers.generation.configuration_utils import ContinuousBatchingConfig
 
 from tampo.sampling import sampler
-from tampo.tools.bench.step import SHAPES, Shape, _model, _synchronise
+from tampo.tools.bench.step import SHAPES, Model, Shape, _model, _synchronise
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ def _precision(way: str) -> str:
     return "bf16" if way.endswith("bf16") else "fp32"
 
 
-def _ways(shape: Shape, model: PreTrainedModel) -> dict[str, Callable[[], Any]]:
+def _ways(shape: Shape, model: Model) -> dict[str, Callable[[], Any]]:
     """Return what samples one rollout batch, by name; `plain` is TRL's default."""
     generator = torch.Generator().manual_seed(0)
     size = (shape.prompts, shape.prompt_tokens)
@@ -100,12 +100,12 @@ def _ways(shape: Shape, model: PreTrainedModel) -> dict[str, Callable[[], Any]]:
     rows = [prompt for prompt in prompts for _ in range(shape.group_size)]
     ids = torch.tensor(rows, device=model.device)
     # A copy in bf16 stands for what autocast keeps of fp32 weights while it samples.
-    reduced = copy.deepcopy(model).to(torch.bfloat16)
+    reduced = copy.deepcopy(model).bfloat16()
 
     def generate(**options: Any) -> Any:
         config = _plain_sampling(shape, disable_compile=True, **options)
         with torch.no_grad():
-            return model.generate(
+            return model.generate(  # type: ignore[misc]  # transformers' protocol fits none of its models
                 ids, attention_mask=torch.ones_like(ids), generation_config=config
             )
 
@@ -135,7 +135,7 @@ def _out_of_reach(shape: Shape) -> int:
     return shape.config.vocab_size + 1
 
 
-def _ours(shape: Shape, model: PreTrainedModel, rows: list[list[int]]) -> sampler.Completions:
+def _ours(shape: Shape, model: Model, rows: list[list[int]]) -> sampler.Completions:
     return sampler.generate(
         model,
         rows,
@@ -147,7 +147,7 @@ def _ours(shape: Shape, model: PreTrainedModel, rows: list[list[int]]) -> sample
     )
 
 
-def _continuously(shape: Shape, model: PreTrainedModel, rows: list[list[int]]) -> None:
+def _continuously(shape: Shape, model: Model, rows: list[list[int]]) -> None:
     """Sample by transformers' continuous batching, which TRL offers too."""
     length = shape.prompt_tokens + shape.completion_tokens
     # Left to itself it sizes its pages, and on a CPU a mask over all of them, by the free memory.
@@ -169,16 +169,17 @@ def _continuously(shape: Shape, model: PreTrainedModel, rows: list[list[int]]) -
         )
 
 
-def _rooflines(shape: Shape, model: PreTrainedModel) -> dict[str, dict[str, float]]:
+def _rooflines(shape: Shape, model: Model) -> dict[str, dict[str, float]]:
     """Return the roofline for each precision of the weights."""
     bandwidth = _bandwidth(model.device)
     config = shape.config
     head_size = config.hidden_size // config.num_attention_heads
-    per_token = 2 * config.num_hidden_layers * config.num_key_value_heads * head_size
+    heads = config.num_key_value_heads or config.num_attention_heads
+    per_token = 2 * config.num_hidden_layers * heads * head_size
     # Mean length of a row while it grows.
     length = shape.prompt_tokens + shape.completion_tokens / 2
-    numbers = sum(p.numel() for p in model.parameters())
-    numbers += shape.completions * length * per_token
+    weights = sum(p.numel() for p in model.parameters())
+    numbers = weights + shape.completions * length * per_token
     rooflines = {}
     for precision, size in (("fp32", 4), ("bf16", 2)):
         seconds = shape.completion_tokens * numbers * size / bandwidth

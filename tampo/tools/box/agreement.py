@@ -28,7 +28,7 @@ def disagreements(study: Study, method: str | None, seed: int | None, run: AnyRu
         "model": study.model.model_dump(mode="json"),
         "cold_start": study.cold_start and study.cold_start.model_dump(mode="json"),
     }
-    if isinstance(run, TrainRun):
+    if isinstance(run, TrainRun) and method is not None:
         own = study.method(method)
         training = study.training_of(method).model_dump(mode="json")
         here = {"method": _identity(own.model_dump(mode="json")), "seed": seed}

@@ -27,10 +27,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from site import getsitepackages
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import layout
-from parts import MIB, BoxError, PartReader, find_parts, read_manifest, say, write_parts
+if TYPE_CHECKING:
+    from tampo import layout
+    from tampo.tools.box.parts import (
+        MIB,
+        BoxError,
+        PartReader,
+        find_parts,
+        read_manifest,
+        say,
+        write_parts,
+    )
+else:
+    import layout
+    from parts import MIB, BoxError, PartReader, find_parts, read_manifest, say, write_parts
 
 PACKED = "packed.json"
 """The manifest in the unpacked folder; written last, so a folder without it is not whole."""
@@ -58,11 +70,13 @@ def unpack(parts: Sequence[Path], into: Path) -> None:
     paths = find_parts(parts, manifest)
     say(f"unpacking into {into}")
     into.mkdir(parents=True, exist_ok=True)
-    # Older releases of 3.11 have no filters; these parts have the checksums of what was packed.
-    safe = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
     stream = io.BufferedReader(PartReader(paths), MIB)
     with stream, tarfile.open(fileobj=stream, mode="r|") as tar:
-        tar.extractall(into, **safe)
+        # Older releases of 3.11 have no filters; these parts have the checksums of what was packed.
+        if hasattr(tarfile, "data_filter"):
+            tar.extractall(into, filter="data")
+        else:
+            tar.extractall(into)
     text = json.dumps(manifest, indent=2) + "\n"
     (into / PACKED).write_text(text, encoding="utf-8")
     say(f"study {manifest['study']}: {len(manifest['runs'])} runs; next: box.py run --into {into}")

@@ -111,7 +111,7 @@ def _source(study: Study, file: Path) -> tuple[Members, dict[str, Any]]:
         raise BoxError(f"{ROOT} is no git checkout; the box would not know its commit")
     names = [name for name in listed.stdout.decode().split("\0") if name]
     # A tracked file that was deleted makes the tree dirty and cannot travel.
-    members: Members = {
+    members: dict[str, Path] = {
         name: ROOT / name for name in names if (ROOT / name).is_symlink() or (ROOT / name).is_file()
     }
     beside = {f"workflow/studies/{study.name}.yaml": file} | _policies(study)

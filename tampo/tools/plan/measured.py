@@ -63,12 +63,14 @@ def measured_against_planned(
 
 
 def against_plan(
-    study: Study, records: list[RunRecord], steps: pd.DataFrame
+    study: Study, records: list[RunRecord], steps: pd.DataFrame | None
 ) -> tuple[pd.DataFrame, str]:
     """Return measured against planned training cost, without empty columns, and a sentence on it.
 
     Seconds are planned for GPUs only, and only for a base model of known shape.
     """
+    if steps is None:
+        return pd.DataFrame(), "Nothing is set beside a plan: no step was recorded."
     trained = [record.run for record in records if isinstance(record.run, TrainRun)]
     names = {name for run in trained for name in run.hardware.gpus}
     # "V100-32" is listed for planning, "Tesla V100-SXM2-32GB" is what a driver says.

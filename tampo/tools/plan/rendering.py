@@ -56,8 +56,7 @@ def _stages(planned: StudyPlan) -> pd.DataFrame:
     summed = groups[["jobs", "gpu_hours", "tokens", "disk_gib"]].sum(min_count=1)
     hours = groups["hours"].agg(["min", "max"])
     lines = []
-    for stage, row in summed.iterrows():
-        low, high = hours.loc[stage]
+    for (stage, row), (low, high) in zip(summed.iterrows(), hours.to_numpy(), strict=True):
         each = _number(low) if low == high else f"{_number(low)} to {_number(high)}"
         lines.append(
             {

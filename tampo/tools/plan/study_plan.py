@@ -173,8 +173,8 @@ def plan(study: Study, layout: Layout, assumed: Assumptions | None = None) -> St
     assumed = assumed or Assumptions()
     shape, seeds = shape_of(study.model), len(study.seeds)
     rows = [_row("model", "", 1, disk=shape.parameters * shape.stored_bytes)]
-    for method in study.trained_methods:
-        rows.append(_training_row(study, method, shape, layout, assumed))
+    for name in study.trained_methods:
+        rows.append(_training_row(study, name, shape, layout, assumed))
     hours, tokens, most = _evaluation(study, shape, layout.gpu, assumed)
     disk = seeds * tokens * BYTES_A_TOKEN
     for method in study.methods:
