@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from support.graded import outcome
+from support.needs import need
 
 from tampo.grading import grade, grade_record
 
@@ -15,11 +15,8 @@ ENOUGH = 0.98
 
 
 @pytest.fixture(scope="module")
-def visible(data_dir: Path) -> list[dict]:
-    path = data_dir.parent / "grading" / "cases.jsonl"
-    if not path.is_file():
-        pytest.skip(f"{path} is not here")
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+def visible() -> list[dict]:
+    return [json.loads(line) for line in need("cases").read_text(encoding="utf-8").splitlines()]
 
 
 def test_visible_cases_are_judged_as_a_mathematician_would(visible: list[dict]) -> None:
