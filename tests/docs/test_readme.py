@@ -29,6 +29,7 @@ MADE = (
     *(
         "results/table1.csv",
         "results/report.html",
+        "results/bench-grading",
         "results/tiny",
         "results/mine",
         "results/paper",

@@ -13,7 +13,9 @@ MARKDOWN = [
     *(ROOT / name for name in ("results/README.md", "tampo/tasks/README.md")),
     ROOT / "workflow" / "published" / "README.md",
 ]
-GUIDES = {path.stem for path in (ROOT / "docs").glob("*.md")} - {"results", "log", "glossary"}
+REFERENCE = {"results", "log", "glossary", "grading", "grading-comparison"}
+"""Pages to look things up in."""
+GUIDES = {path.stem for path in (ROOT / "docs").glob("*.md")} - REFERENCE
 MOST_WORDS = 7_500
 """About half an hour of reading, code left out."""
 

@@ -8,6 +8,7 @@ import yaml
 from support.paths import ROOT
 from support.studies import micro_study
 
+from tampo import layout
 from tampo.cli import main
 from tampo.study.study import StudyError, load_study
 
@@ -335,12 +336,9 @@ def test_the_schema_is_closed_everywhere():
         assert definition["additionalProperties"] is False, name
 
 
-STAGES = ("model", "train", "evaluate", "aggregate", "report")
-
-
 def slices(study):
     """Every slice of a study by name."""
-    stages = {stage: study.slice(stage) for stage in STAGES if stage != "train"}
+    stages = {stage: study.slice(stage) for stage in layout.STAGES if stage != "train"}
     return stages | {method: study.slice("train", method) for method in study.trained_methods}
 
 
