@@ -89,7 +89,20 @@ def _show(args: argparse.Namespace) -> None:
 
 
 def _check(args: argparse.Namespace) -> None:
+    from tampo.study.contamination import contamination
+
     study = _study(args)
+    shared = contamination(study, hub=False)
+    for line in shared.lines():
+        print(line)
+    if shared.unread and study.data_dir is None:
+        print(
+            "  name a folder of problem sets with --data-dir to compare them; training always does"
+        )
+    try:
+        shared.refuse(study)
+    except StudyError as error:
+        raise StudyError(f"{args.study}: {error}") from None
     runs = len(study.trained_methods) * len(study.seeds)
     print(
         f"{args.study}: study {study.name!r} is valid: {len(study.methods)} methods, "
@@ -208,7 +221,11 @@ def _parser() -> argparse.ArgumentParser:
     for command in (aggregate, report):
         command.add_argument("--results", required=True, type=Path, metavar="DIR")
 
-    add("check", _check, "check a study file").add_argument("study", metavar="FILE")
+    check = add("check", _check, "check a study file, and what it trains on against its benchmarks")
+    check.add_argument("study", metavar="FILE")
+    check.add_argument(
+        "--data-dir", metavar="DIR", help="read problem sets from canonical JSONL here"
+    )
     plan = add("plan", _plan, "say what a study will cost before anything is spent")
     plan.add_argument("--study", required=True, metavar="STUDY", help="name or file of a study")
     plan.add_argument("--gpu", default="A100-80", metavar="GPU", help="default: A100-80")

@@ -243,3 +243,8 @@ CATALOGUE: dict[str, ProblemSet] = {
 
 BENCHMARKS = tuple(name for name, entry in CATALOGUE.items() if not entry.training)
 """Names of the sets that a study may be evaluated on."""
+
+
+def root(name: str) -> str:
+    """Return the name of the set that the problems of a set come from: of a part, the whole."""
+    return CATALOGUE[name].part_of or name

@@ -58,6 +58,15 @@ class LeftOut(Part):
     ids: list[str]
 
 
+class Overlap(Part):
+    """What a run's training problems share with the benchmarks of its study."""
+
+    found: dict[str, dict[str, dict[str, int]]]
+    """Matches by training set, benchmark and kind (`tampo.problems.overlap`)."""
+    not_read: list[str]
+    """Problem sets that could not be read, so that nothing is known of them."""
+
+
 class Origin(Part):
     """The checkpoint that was evaluated."""
 
@@ -147,6 +156,8 @@ class TrainRun(_WithFiles):
     """Checkpoint that the last attempt went on from."""
     processes: int
     problems_left_out: LeftOut
+    overlap: Overlap | None = None
+    """None in runs from before it was looked for."""
 
 
 class EvaluateRun(_Run):

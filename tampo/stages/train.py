@@ -20,7 +20,8 @@ from tampo.grading.rewards import REWARDS
 from tampo.problems import prompts
 from tampo.problems.problem_sets import load_problems
 from tampo.records import provenance
-from tampo.records.run_json import LeftOut, ModelRun, TrainRun, read_run
+from tampo.records.run_json import LeftOut, ModelRun, Overlap, TrainRun, read_run
+from tampo.study.contamination import refuse_contaminated
 from tampo.study.settings import Training
 from tampo.study.study import UNTRAINED, Study, StudyError
 from tampo.temperature.protocol import TemperaturePolicy
@@ -53,7 +54,8 @@ def train(
             by such a policy and by no other.
 
     Raises:
-        StudyError: the method is not one that is trained, or lacks the run that it replays.
+        StudyError: the method is not one that is trained, lacks the run that it replays, or would
+            train on problems of the study's benchmarks.
         FileNotFoundError: `model` is no finished base model.
         Stopped: SIGTERM or SIGUSR1 came; training ended with the step, and a checkpoint.
     """
@@ -64,6 +66,7 @@ def train(
     if not (model / layout.RUN_JSON).is_file():
         raise FileNotFoundError(f"{model} is no finished base model: it has no run.json")
     training = study.training_of(method)
+    shared = refuse_contaminated(study, [training.problems])
     temperatures = _recorded_temperatures(study, method, seed, recorded)
     torch.set_num_threads(training.cpu_threads)
     resume = out / layout.RESUME
@@ -102,6 +105,7 @@ def train(
             resumed_from=None if checkpoint is None else checkpoint.name,
             processes=trainer.accelerator.num_processes,
             problems_left_out=LeftOut(reason=TOO_LONG, ids=left_out),
+            overlap=Overlap(found=shared.counts(), not_read=sorted(shared.unread)),
             files=published_files(out),
         ).write(out)
         shutil.rmtree(resume)

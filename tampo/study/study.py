@@ -21,6 +21,7 @@ from tampo.temperature.registry import policy_class
 
 UNTRAINED = "untrained"
 """Policy name of the method that is the base model itself."""
+_WARM_UP_PROBLEMS = "warm_up.problems"
 
 
 class StudyError(ValueError):
@@ -69,6 +70,10 @@ class Study(Closed):
     tables: list[Table] = Field(min_length=1)
     data_dir: str | None = None
     """Folder of canonical JSONL files to read problem sets from instead of the hub."""
+    allow_overlap: Annotated[str, Field(pattern=r"\S")] | None = Field(
+        default=None, exclude_if=lambda reason: reason is None
+    )
+    """Why the study may train on problems of its benchmarks; the report repeats it. null: it may not."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Study:
@@ -150,22 +155,44 @@ class Study(Closed):
         from tampo.grading.rewards import REWARDS
         from tampo.problems.catalogue import BENCHMARKS, CATALOGUE
 
-        _known("training.problems", [self.training.problems], CATALOGUE)
-        if self.warm_up is not None:
-            solved = [name for name, entry in CATALOGUE.items() if entry.solutions]
-            _known("warm_up.problems", [self.warm_up.problems], solved)
+        for key, name in self.training_sets.items():
+            solved = [n for n, entry in CATALOGUE.items() if entry.solutions]
+            _known(key, [name], solved if key == _WARM_UP_PROBLEMS else CATALOGUE)
         _known("benchmarks", [b.name for b in self.benchmarks], BENCHMARKS)
         _known("training.rewards", [r.name for r in self.training.rewards], REWARDS)
-        if self.training.problems in [b.name for b in self.benchmarks]:
-            raise StudyError(
-                f"training.problems: {self.training.problems!r} is also a benchmark; "
-                "a study never trains on what it is tested on"
-            )
+        self._check_overlap()
         for benchmark in self.benchmarks:
             if benchmark.samples < max(self.evaluation.pass_k):
                 raise StudyError(
                     f"benchmarks.{benchmark.name}.samples: {benchmark.samples} responses cannot "
                     f"estimate Pass@{max(self.evaluation.pass_k)}; at least that many are needed"
+                )
+
+    @property
+    def training_sets(self) -> dict[str, str]:
+        """The problem sets that the study trains on, by the key that names each."""
+        sets = {"training.problems": self.training.problems}
+        sets |= {
+            f"methods.{method.name}.training.problems": self.training_of(method.name).problems
+            for method in self.methods
+            if "problems" in method.training
+        }
+        return sets if self.warm_up is None else sets | {_WARM_UP_PROBLEMS: self.warm_up.problems}
+
+    def _check_overlap(self) -> None:
+        """Refuse to train on a benchmark by name; `tampo.study.contamination` looks at content."""
+        from tampo.problems.catalogue import root
+
+        tested = {root(benchmark.name): benchmark.name for benchmark in self.benchmarks}
+        for key, name in self.training_sets.items():
+            benchmark = tested.get(root(name))
+            if benchmark is not None and self.allow_overlap is None:
+                what = (
+                    "also" if name == benchmark else f"the source of {benchmark!r} or a part of it,"
+                )
+                raise StudyError(
+                    f"{key}: {name!r} is {what} a benchmark; a study never trains on what it is "
+                    "tested on (if it must, say why in allow_overlap)"
                 )
 
     def method(self, name: str) -> Method:
