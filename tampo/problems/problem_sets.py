@@ -28,6 +28,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tampo.files import sha256_of
 from tampo.problems.catalogue import ARITHMETIC_SEED, CATALOGUE, Hub, ProblemSet
 
 REQUIRED: dict[str, tuple[type, ...]] = {"id": (str,), "problem": (str,), "answer": (list,)}
@@ -218,6 +219,41 @@ def source(name: str, data_dir: str | Path | None = None) -> dict[str, Any]:
         "revision": _revision(entry.hub.repository, entry.hub.revision),
         "pinned": entry.hub.revision is not None,
     }
+
+
+def identity(name: str, data_dir: str | Path | None = None) -> dict[str, Any]:
+    """Return what decides the problems of a set, without reading them: what a result depends on.
+
+    Of a folder that is the content of the set's file, not where it lies or how its path is spelled; None
+    if the file is not there. Of the hub it is the pinned revision, without asking the hub.
+    """
+    entry = _entry(name)
+    if entry.part_of is not None:
+        return {"part": name, **identity(entry.part_of, data_dir)}
+    if entry.make is not None:
+        return {"generated": name, "seed": ARITHMETIC_SEED}
+    if data_dir is not None:
+        return {"set": name, "sha256": _file_digest(Path(data_dir) / entry.file)}
+    return {
+        "set": name,
+        "repository": entry.hub.repository,
+        "config": entry.hub.config,
+        "split": entry.hub.split,
+        "revision": entry.hub.revision,
+    }
+
+
+def _file_digest(path: Path) -> str | None:
+    if not path.is_file():
+        return None
+    status = path.stat()
+    return _digest(path.resolve(), status.st_mtime_ns, status.st_size)
+
+
+@cache
+def _digest(path: Path, changed: int, size: int) -> str:
+    """Return a file's checksum; a study of many methods asks for it once for each."""
+    return sha256_of(path)
 
 
 def fingerprint(problems: Sequence[dict[str, Any]]) -> str:

@@ -156,6 +156,9 @@ class TrainRun(_WithFiles):
     """Checkpoint that the last attempt went on from."""
     processes: int
     problems_left_out: LeftOut
+    problems: dict[str, Any] | None = None
+    """What decides the training problems (`problem_sets.identity`): the checksum of their file, or a
+    revision of the hub. None in runs from before it was recorded."""
     overlap: Overlap | None = None
     """None in runs from before it was looked for."""
 

@@ -18,7 +18,7 @@ from tampo import layout, seeds
 from tampo.files import checksums, directory_written_whole, read_jsonl, write_json
 from tampo.grading.rewards import REWARDS
 from tampo.problems import prompts
-from tampo.problems.problem_sets import load_problems
+from tampo.problems.problem_sets import identity, load_problems
 from tampo.records import provenance
 from tampo.records.run_json import LeftOut, ModelRun, Overlap, TrainRun, read_run
 from tampo.study.contamination import refuse_contaminated
@@ -72,8 +72,8 @@ def train(
     resume = out / layout.RESUME
     processes = accelerate.PartialState(cpu=not torch.cuda.is_available())
     if processes.is_main_process:
-        identity = {"settings": json.loads(study.slice("train", method)), "seed": seed}
-        _prepare_resume(resume, identity | {"recorded": list(temperatures)}, model)
+        this_run = {"settings": json.loads(study.slice("train", method)), "seed": seed}
+        _prepare_resume(resume, this_run | {"recorded": list(temperatures)}, model)
     processes.wait_for_everyone()
     checkpoint = _newest_checkpoint(resume)
     vocabulary = AutoConfig.from_pretrained(model).get_text_config().vocab_size
@@ -105,6 +105,7 @@ def train(
             resumed_from=None if checkpoint is None else checkpoint.name,
             processes=trainer.accelerator.num_processes,
             problems_left_out=LeftOut(reason=TOO_LONG, ids=left_out),
+            problems=identity(training.problems, study.data_dir),
             overlap=Overlap(found=shared.counts(), not_read=sorted(shared.unread)),
             files=published_files(out),
         ).write(out)

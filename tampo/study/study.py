@@ -10,17 +10,20 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from tampo.files import sha256_of
+from tampo.problems.problem_sets import identity
 from tampo.problems.prompts import Prompt
 from tampo.study.model_settings import Model, WarmUp
 from tampo.study.resources import Resources, accumulation_steps
 from tampo.study.settings import Benchmark, Closed, Evaluation, Name, Statistics, Training
 from tampo.study.validation import explain
+from tampo.temperature.policy_file import code_of, is_file
 from tampo.temperature.protocol import PolicyContext
-from tampo.temperature.registry import policy_class
+from tampo.temperature.registry import policy_class, policy_settings
 
 UNTRAINED = "untrained"
 """Policy name of the method that is the base model itself."""
+CHANGES_NO_RESULT = {"checkpoint_every"}
+"""Training settings that nothing in a finished run depends on, not even its last bits."""
 _WARM_UP_PROBLEMS = "warm_up.problems"
 
 
@@ -101,13 +104,12 @@ class Study(Closed):
                     raise StudyError(f"{key}.{part}: the base model takes none")
             return
         try:
-            settings = policy_class(method.policy).Settings
+            policy_settings(method.policy, method.settings)
+        except ValidationError as error:
+            kind = policy_class(method.policy).Settings
+            raise StudyError(explain(error, kind, f"{key}.settings")) from None
         except ValueError as error:
             raise StudyError(f"{key}.policy: {error}") from None
-        try:
-            settings(**method.settings)
-        except ValidationError as error:
-            raise StudyError(explain(error, settings, f"{key}.settings")) from None
         try:
             self.training_of(method.name)
         except ValidationError as error:
@@ -138,7 +140,7 @@ class Study(Closed):
     def _replayed_method(self, method: Method) -> str | None:
         if method.policy == UNTRAINED:
             return None
-        return policy_class(method.policy).Settings(**method.settings).replayed_method
+        return policy_settings(method.policy, method.settings).replayed_method
 
     def replayed_run(self, name: str, seed: int) -> tuple[str, int] | None:
         """Return the run, (method, seed), whose temperatures this one is given, or None.
@@ -234,26 +236,28 @@ class Study(Closed):
         """Return, as one line of JSON, the settings that a stage's result depends on.
 
         Snakemake compares it with that of the last run: a job is run again when its own slice
-        changes and not when anything else in the study does.
+        changes and not when anything else in the study does. Of files it holds the content: of problem
+        sets, and of a user's policy with the modules that it imports.
         """
         parts: dict[str, Any] = {"model": self.model}
+        read: list[str] = []
         if self.warm_up is not None:
             parts |= {"warm_up": self.warm_up, "prompt": self.prompt}
-        if stage != "model" or self.warm_up is not None:
-            parts["data_dir"] = self.data_dir
+            read = [self.warm_up.problems]
         if stage == "train":
-            own = self.method(method)
+            own, training = self.method(method), self.training_of(method)
+            read = [*read, training.problems]
+            named = own.policy.rpartition(":")[2] if is_file(own.policy) else own.policy
             parts |= {
                 "prompt": self.prompt,
-                "training": self.training_of(method),
-                "policy": own.policy,
+                "training": training.model_dump(mode="json", exclude=CHANGES_NO_RESULT),
+                "policy": named,
                 "settings": own.settings,
                 # A user's class may change under its name; those of the package have a version.
-                "policy_file": sha256_of(own.policy.rpartition(":")[0])
-                if ".py:" in own.policy
-                else None,
+                "policy_code": code_of(own.policy) if is_file(own.policy) else None,
             }
         elif stage == "evaluate":
+            read = [*read, *(benchmark.name for benchmark in self.benchmarks)]
             parts |= {
                 "prompt": self.prompt,
                 "benchmarks": self.benchmarks,
@@ -266,11 +270,15 @@ class Study(Closed):
             parts = {"methods": [m.name for m in self.methods], "pass_k": self.evaluation.pass_k}
             parts |= {"seeds": self.seeds, "benchmarks": [b.name for b in self.benchmarks]}
             parts |= {"budgets": self.evaluation.budgets}
+            read = []
         elif stage == "report":
             parts = {"tables": self.tables, "statistics": self.statistics, "title": self.name}
-            parts |= {"description": self.description}
+            parts |= {"description": self.description, "allow_overlap": self.allow_overlap}
+            read = []
         elif stage != "model":
             raise ValueError(f"no stage {stage!r}")
+        if read:
+            parts["problems"] = {name: identity(name, self.data_dir) for name in sorted({*read})}
         return json.dumps(_plain(parts), sort_keys=True)
 
 
