@@ -23,6 +23,9 @@ from tampo.temperature.protocol import (
     TemperaturePolicy,
 )
 
+LARGEST_LOGIT = 1e4
+"""Far beyond what models give; a temperature that sends it to infinity has no distribution."""
+
 
 class PolicyFault(ValueError):
     """A policy that breaks a rule: one line with file, line, method, step, value and what is legal."""
@@ -133,6 +136,11 @@ class GuardedPolicy:
         temperatures = values.astype(np.float64)
         if not ((temperatures > 0) & (temperatures <= MAX_TEMPERATURE)).all():
             raise self._fault("draw", f"returned {_short(values.tolist())}; legal: {legal}")
+        with np.errstate(over="ignore", divide="ignore"):
+            divided = np.float32(LARGEST_LOGIT) / temperatures.astype(np.float32)
+        if not np.isfinite(divided).all():
+            what = f"returned {_short(values.tolist())}, by which logits divide to infinity in fp32"
+            raise self._fault("draw", f"{what}; legal: {legal}")
         return temperatures if temperatures.shape else float(temperatures)
 
     def _call(self, method: str, call: Callable[[], Any]) -> Any:
