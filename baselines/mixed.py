@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from tampo import OpenLoopPolicy, PolicyContext, PolicySettings, Temperature
+from tampo.temperature.protocol import LEGAL_TEMPERATURE, MAX_TEMPERATURE
 
 
 class MixedSettings(PolicySettings):
@@ -27,11 +28,16 @@ class MixedSettings(PolicySettings):
     """Distance from the centre to the group's lowest and to its highest temperature [R]."""
 
     @model_validator(mode="after")
-    def _stays_positive(self) -> MixedSettings:
+    def _stays_in_range(self) -> MixedSettings:
         if self.spread >= self.centre:
             raise ValueError(
                 f"spread {self.spread:g} must be below centre {self.centre:g}: the lowest "
                 "temperature of a group is centre - spread"
+            )
+        if self.centre + self.spread > MAX_TEMPERATURE:
+            raise ValueError(
+                f"centre {self.centre:g} + spread {self.spread:g} is the highest temperature of a "
+                f"group; legal: {LEGAL_TEMPERATURE}"
             )
         return self
 

@@ -8,7 +8,7 @@ from typing import Any
 from tampo.claims.claim_inputs import NotTested
 from tampo.study.study import UNTRAINED, Method, Study
 from tampo.temperature.meta_policy import MetaPolicySettings
-from tampo.temperature.registry import policy_class
+from tampo.temperature.registry import policy_settings
 
 PAPER = MetaPolicySettings()
 """The paper's method: the defaults of the policy's settings."""
@@ -91,7 +91,7 @@ def roles(study: Study) -> Roles:
 
 
 def _settings(method: Method) -> Any:
-    return policy_class(method.policy).Settings(**method.settings)
+    return policy_settings(method.policy, method.settings)
 
 
 def _meta_settings(method: Method, study: Study) -> MetaPolicySettings:

@@ -14,9 +14,13 @@ from pathlib import Path
 
 from tampo import __version__
 from tampo.study.study import Study, StudyError, load_study
+from tampo.temperature.guarded_policy import PolicyFault
 from tampo.tools.box.command import add_box_commands
 from tampo.tools.box.parts import BoxError
 from tampo.training.stop_signals import EXIT_CODE, Stopped
+
+SHOWN_STEPS = 12
+"""Steps of a tried policy that are printed."""
 
 
 def _model(args: argparse.Namespace) -> None:
@@ -98,7 +102,22 @@ def _show(args: argparse.Namespace) -> None:
 
 
 def _check(args: argparse.Namespace) -> None:
+    from tampo.study.contamination import contamination
+    from tampo.study.policy_check import check_policies
+
     study = _study(args)
+    shared = contamination(study, hub=False)
+    for line in shared.lines():
+        print(line)
+    if shared.unread and study.data_dir is None:
+        print(
+            "  name a folder of problem sets with --data-dir to compare them; training always does"
+        )
+    try:
+        shared.refuse(study)
+        check_policies(study)
+    except StudyError as error:
+        raise StudyError(f"{args.study}: {error}") from error
     runs = len(study.trained_methods) * len(study.seeds)
     print(
         f"{args.study}: study {study.name!r} is valid: {len(study.methods)} methods, "
@@ -133,20 +152,22 @@ def _try_policy(args: argparse.Namespace) -> None:
 
     from tampo.study.validation import explain
     from tampo.temperature.contract import trial
-    from tampo.temperature.registry import policy_class
+    from tampo.temperature.registry import policy_class, policy_settings
 
     try:
         settings = json.loads(args.settings)
     except json.JSONDecodeError as error:
         raise StudyError(f"--settings: not JSON: {error} (got {args.settings!r})") from None
-    cls = policy_class(args.policy)
+    if not isinstance(settings, dict):
+        raise StudyError(f"--settings: must be a JSON object (got {args.settings!r})")
     try:
-        cls.Settings(**settings)
+        policy_settings(args.policy, settings)
     except ValidationError as error:
-        raise StudyError(explain(error, cls.Settings, "--settings")) from None
+        kind = policy_class(args.policy).Settings
+        raise StudyError(explain(error, kind, "--settings")) from None
     path = trial(args.policy, settings)
-    print(f"{args.policy}: temperatures of {len(path)} simulated steps")
-    for step, drawn in enumerate(path):
+    print(f"{args.policy}: first temperatures of {len(path)} simulated steps")
+    for step, drawn in enumerate(path[:SHOWN_STEPS]):
         temperatures = drawn if isinstance(drawn, list) else [drawn]
         print(f"{step:4d}  {' '.join(f'{t:.3f}' for t in temperatures)}")
 
@@ -237,7 +258,11 @@ def _parser() -> argparse.ArgumentParser:
     for command in (aggregate, report):
         command.add_argument("--results", required=True, type=Path, metavar="DIR")
 
-    add("check", _check, "validate a study file").add_argument("study", metavar="FILE")
+    check = add("check", _check, "validate a study, and what it trains on against its benchmarks")
+    check.add_argument("study", metavar="FILE")
+    check.add_argument(
+        "--data-dir", metavar="DIR", help="read problem sets from canonical JSONL here"
+    )
     plan = add("plan", _plan, "estimate what a study will cost")
     plan.add_argument("--study", required=True, metavar="STUDY", help="name or file of a study")
     plan.add_argument("--gpu", default="A100-80", metavar="GPU", help="default: A100-80")
@@ -337,6 +362,11 @@ def main(argv: list[str] | None = None) -> int:
         return _failed(error, error.code)
     except Stopped as error:
         return _failed(error, EXIT_CODE)
+    except PolicyFault as error:
+        # What the user's own code raised is told whole; the last line says where.
+        if error.__cause__ is not None:
+            logging.exception("tampo %s failed", args.command)
+        return _failed(error, 1)
     except (ValueError, FileNotFoundError) as error:
         logging.exception("tampo %s failed", args.command)
         return _failed(error, 1)

@@ -259,3 +259,9 @@ CATALOGUE: dict[str, ProblemSet] = {
 
 BENCHMARKS = tuple(name for name, entry in CATALOGUE.items() if not entry.training)
 """Names of the sets that a study may be evaluated on."""
+
+
+def root(name: str) -> str:
+    """Return the name of the set that the problems of a set come from: of a part, the whole."""
+    source = CATALOGUE[name].source
+    return source.whole if isinstance(source, Part) else name

@@ -28,6 +28,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tampo.files import sha256_of
 from tampo.problems.catalogue import ARITHMETIC_SEED, CATALOGUE, Generated, Hub, Part, ProblemSet
 
 REQUIRED: dict[str, tuple[type, ...]] = {"id": (str,), "problem": (str,), "answer": (list,)}
@@ -221,6 +222,41 @@ def source(name: str, data_dir: str | Path | None = None) -> dict[str, Any]:
         "revision": _revision(found.repository, found.revision),
         "pinned": found.revision is not None,
     }
+
+
+def identity(name: str, data_dir: str | Path | None = None) -> dict[str, Any]:
+    """Return what decides the problems of a set, without reading them: what a result depends on.
+
+    Of a folder that is the content of the set's file, not where it lies or how its path is spelled; None
+    if the file is not there. Of the hub it is the pinned revision, without asking the hub.
+    """
+    found = _entry(name).source
+    if isinstance(found, Part):
+        return {"part": name, **identity(found.whole, data_dir)}
+    if isinstance(found, Generated):
+        return {"generated": name, "seed": ARITHMETIC_SEED}
+    if data_dir is not None:
+        return {"set": name, "sha256": _file_digest(Path(data_dir) / found.file)}
+    return {
+        "set": name,
+        "repository": found.repository,
+        "config": found.config,
+        "split": found.split,
+        "revision": found.revision,
+    }
+
+
+def _file_digest(path: Path) -> str | None:
+    if not path.is_file():
+        return None
+    status = path.stat()
+    return _digest(path.resolve(), status.st_mtime_ns, status.st_size)
+
+
+@cache
+def _digest(path: Path, changed: int, size: int) -> str:
+    """Return a file's checksum; a study of many methods asks for it once for each."""
+    return sha256_of(path)
 
 
 def fingerprint(problems: Sequence[dict[str, Any]]) -> str:

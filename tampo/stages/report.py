@@ -24,6 +24,7 @@ from tampo.report.figures import FIGURES, write_figures
 from tampo.report.latex import to_latex
 from tampo.report.page import Contents, render
 from tampo.report.page.samples import choose_samples
+from tampo.report.page.sections import OVERLAP_ALLOWED
 from tampo.report.published import LEGEND, beside
 from tampo.report.tables import readable, score_table, to_csv, to_markdown
 from tampo.statistics.ranking import RULE, Marks, marks
@@ -150,6 +151,8 @@ def _table(
     if any(name.startswith(layout.PUBLISHED_PREFIX) for name in text.columns):
         notes.append(f"{LEGEND}. Published numbers are not computed with.")
     notes.append(_departures_note(study, references))
+    if study.allow_overlap is not None:
+        notes.append(f"{OVERLAP_ALLOWED}: {study.allow_overlap}")
     write_atomically(out / layout.table_file(table.name), to_csv(numbers))
     page = [f"# {table.title}", f"Study `{study.name}`: {study.description}"]
     page += [to_markdown(text, marked).rstrip("\n"), *notes, _departure_list(study, references)]

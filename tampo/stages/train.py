@@ -19,9 +19,10 @@ from tampo.files import checksums, directory_written_whole, read_jsonl, write_js
 from tampo.grading import GRADER_VERSION
 from tampo.grading.rewards import REWARDS
 from tampo.problems import prompts
-from tampo.problems.problem_sets import load_problems
+from tampo.problems.problem_sets import identity, load_problems
 from tampo.records import provenance
-from tampo.records.run_json import LeftOut, ModelRun, TrainRun, read_run
+from tampo.records.run_json import LeftOut, ModelRun, Overlap, TrainRun, read_run
+from tampo.study.contamination import refuse_contaminated
 from tampo.study.settings import Training
 from tampo.study.study import UNTRAINED, Study, StudyError
 from tampo.temperature.protocol import TemperaturePolicy
@@ -54,7 +55,8 @@ def train(
             by such a policy and by no other.
 
     Raises:
-        StudyError: the method is not one that is trained, or lacks the run that it replays.
+        StudyError: the method is not one that is trained, lacks the run that it replays, or would
+            train on problems of the study's benchmarks.
         FileNotFoundError: `model` is no finished base model.
         Stopped: SIGTERM or SIGUSR1 came; training ended with the step, and a checkpoint.
     """
@@ -65,13 +67,14 @@ def train(
     if not (model / layout.RUN_JSON).is_file():
         raise FileNotFoundError(f"{model} is no finished base model: it has no run.json")
     training = study.training_of(method)
+    shared = refuse_contaminated(study, [training.problems])
     temperatures = _recorded_temperatures(study, method, seed, recorded)
     torch.set_num_threads(training.cpu_threads)
     resume = out / layout.RESUME
     processes = accelerate.PartialState(cpu=not torch.cuda.is_available())
     if processes.is_main_process:
-        identity = {"settings": json.loads(study.slice("train", method)), "seed": seed}
-        _prepare_resume(resume, identity | {"recorded": list(temperatures)}, model)
+        this_run = {"settings": json.loads(study.slice("train", method)), "seed": seed}
+        _prepare_resume(resume, this_run | {"recorded": list(temperatures)}, model)
     processes.wait_for_everyone()
     checkpoint = _newest_checkpoint(resume)
     vocabulary = AutoConfig.from_pretrained(model).get_text_config().vocab_size
@@ -104,6 +107,8 @@ def train(
             resumed_from=None if checkpoint is None else checkpoint.name,
             processes=trainer.accelerator.num_processes,
             problems_left_out=LeftOut(reason=TOO_LONG, ids=left_out),
+            problems=identity(training.problems, study.data_dir),
+            overlap=Overlap(found=shared.counts(), not_read=sorted(shared.unread)),
             files=published_files(out),
         ).write(out)
         shutil.rmtree(resume)

@@ -10,17 +10,21 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from tampo.files import sha256_of
+from tampo.problems.problem_sets import identity
 from tampo.problems.prompts import Prompt
 from tampo.study.model_settings import ColdStart, Model
 from tampo.study.resources import Resources, accumulation_steps
 from tampo.study.settings import Benchmark, Closed, Evaluation, Name, Statistics, Training
 from tampo.study.validation import explain
+from tampo.temperature.policy_file import code_of, is_file
 from tampo.temperature.protocol import PolicyContext
-from tampo.temperature.registry import policy_class
+from tampo.temperature.registry import policy_class, policy_settings
 
 UNTRAINED = "untrained"
 """Policy name of the method that is the base model itself."""
+CHANGES_NO_RESULT = {"checkpoint_every"}
+"""Training settings that nothing in a finished run depends on, not even its last bits."""
+COLD_START_PROBLEMS = "cold_start.problems"
 
 
 class StudyError(ValueError):
@@ -69,6 +73,10 @@ class Study(Closed):
     tables: list[Table] = Field(min_length=1)
     data_dir: str | None = None
     """Folder of canonical JSONL files to read problem sets from instead of the hub."""
+    allow_overlap: Annotated[str, Field(pattern=r"\S")] | None = Field(
+        default=None, exclude_if=lambda reason: reason is None
+    )
+    """Why the study may train on problems of its benchmarks; the report repeats it. null: it may not."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Study:
@@ -96,13 +104,12 @@ class Study(Closed):
                     raise StudyError(f"{key}.{part}: the base model takes none")
             return
         try:
-            settings = policy_class(method.policy).Settings
+            policy_settings(method.policy, method.settings)
+        except ValidationError as error:
+            kind = policy_class(method.policy).Settings
+            raise StudyError(explain(error, kind, f"{key}.settings")) from None
         except ValueError as error:
             raise StudyError(f"{key}.policy: {error}") from None
-        try:
-            settings(**method.settings)
-        except ValidationError as error:
-            raise StudyError(explain(error, settings, f"{key}.settings")) from None
         try:
             self.training_of(method.name)
         except ValidationError as error:
@@ -133,7 +140,7 @@ class Study(Closed):
     def _replayed_method(self, method: Method) -> str | None:
         if method.policy == UNTRAINED:
             return None
-        return policy_class(method.policy).Settings(**method.settings).replayed_method
+        return policy_settings(method.policy, method.settings).replayed_method
 
     def replayed_run(self, name: str, seed: int) -> tuple[str, int] | None:
         """Return the run, (method, seed), whose temperatures this one is given, or None.
@@ -150,22 +157,48 @@ class Study(Closed):
         from tampo.grading.rewards import REWARDS
         from tampo.problems.catalogue import BENCHMARKS, CATALOGUE
 
-        _known("training.problems", [self.training.problems], CATALOGUE)
-        if self.cold_start is not None:
-            solved = [name for name, entry in CATALOGUE.items() if entry.solutions]
-            _known("cold_start.problems", [self.cold_start.problems], solved)
+        for key, name in self.training_sets.items():
+            solved = [n for n, entry in CATALOGUE.items() if entry.solutions]
+            _known(key, [name], solved if key == COLD_START_PROBLEMS else CATALOGUE)
         _known("benchmarks", [b.name for b in self.benchmarks], BENCHMARKS)
         _known("training.rewards", [r.name for r in self.training.rewards], REWARDS)
-        if self.training.problems in [b.name for b in self.benchmarks]:
-            raise StudyError(
-                f"training.problems: {self.training.problems!r} is also a benchmark; "
-                "a study never trains on what it is tested on"
-            )
+        self._check_overlap()
         for benchmark in self.benchmarks:
             if benchmark.samples < max(self.evaluation.pass_k):
                 raise StudyError(
                     f"benchmarks.{benchmark.name}.samples: {benchmark.samples} responses cannot "
                     f"estimate Pass@{max(self.evaluation.pass_k)}; at least that many are needed"
+                )
+
+    @property
+    def training_sets(self) -> dict[str, str]:
+        """The problem sets that the study trains on, by the key that names each."""
+        sets = {"training.problems": self.training.problems}
+        sets |= {
+            f"methods.{method.name}.training.problems": self.training_of(method.name).problems
+            for method in self.methods
+            if "problems" in method.training
+        }
+        return (
+            sets
+            if self.cold_start is None
+            else sets | {COLD_START_PROBLEMS: self.cold_start.problems}
+        )
+
+    def _check_overlap(self) -> None:
+        """Refuse to train on a benchmark by name; `tampo.study.contamination` looks at content."""
+        from tampo.problems.catalogue import root
+
+        tested = {root(benchmark.name): benchmark.name for benchmark in self.benchmarks}
+        for key, name in self.training_sets.items():
+            benchmark = tested.get(root(name))
+            if benchmark is not None and self.allow_overlap is None:
+                what = (
+                    "also" if name == benchmark else f"the source of {benchmark!r} or a part of it,"
+                )
+                raise StudyError(
+                    f"{key}: {name!r} is {what} a benchmark; a study never trains on what it is "
+                    "tested on (if it must, say why in allow_overlap)"
                 )
 
     def method(self, name: str) -> Method:
@@ -207,28 +240,30 @@ class Study(Closed):
         """Return, as one line of JSON, the settings that a stage's result depends on.
 
         Snakemake compares it with that of the last run: a job is run again when its own slice
-        changes and not when anything else in the study does.
+        changes and not when anything else in the study does. Of files it holds the content: of problem
+        sets, and of a user's policy with the modules that it imports.
         """
         parts: dict[str, Any] = {"model": self.model}
+        read: list[str] = []
         if self.cold_start is not None:
             parts |= {"cold_start": self.cold_start, "prompt": self.prompt}
-        if stage != "model" or self.cold_start is not None:
-            parts["data_dir"] = self.data_dir
+            read = [self.cold_start.problems]
         if stage == "train":
             if method is None:
                 raise ValueError("stage 'train' is one method's; none is named")
-            own = self.method(method)
+            own, training = self.method(method), self.training_of(method)
+            read = [*read, training.problems]
+            named = own.policy.rpartition(":")[2] if is_file(own.policy) else own.policy
             parts |= {
                 "prompt": self.prompt,
-                "training": self.training_of(method),
-                "policy": own.policy,
+                "training": training.model_dump(mode="json", exclude=CHANGES_NO_RESULT),
+                "policy": named,
                 "settings": own.settings,
                 # A user's class may change under its name; those of the package have a version.
-                "policy_file": sha256_of(own.policy.rpartition(":")[0])
-                if ".py:" in own.policy
-                else None,
+                "policy_code": code_of(own.policy) if is_file(own.policy) else None,
             }
         elif stage == "evaluate":
+            read = [*read, *(benchmark.name for benchmark in self.benchmarks)]
             parts |= {
                 "prompt": self.prompt,
                 "benchmarks": self.benchmarks,
@@ -241,11 +276,15 @@ class Study(Closed):
             parts = {"methods": [m.name for m in self.methods], "pass_k": self.evaluation.pass_k}
             parts |= {"seeds": self.seeds, "benchmarks": [b.name for b in self.benchmarks]}
             parts |= {"budgets": self.evaluation.budgets}
+            read = []
         elif stage == "report":
             parts = {"tables": self.tables, "statistics": self.statistics, "title": self.name}
-            parts |= {"description": self.description}
+            parts |= {"description": self.description, "allow_overlap": self.allow_overlap}
+            read = []
         elif stage != "model":
             raise ValueError(f"no stage {stage!r}")
+        if read:
+            parts["problems"] = {name: identity(name, self.data_dir) for name in sorted({*read})}
         return json.dumps(_plain(parts), sort_keys=True)
 
 

@@ -16,8 +16,8 @@ What an author may rely on, and must keep:
 - One policy is built for a run, by `from_settings`; every process of the run holds the same one, is shown
   the same batches and must draw the same temperatures. So random numbers are functions of
   `PolicyContext.seed` and the step (`tampo.seeds.generator`), never of a generator that advances.
-- `draw(step)` may be asked again: until the next `observe` the answer stays the same. It is finite and
-  positive. Steps rise and may skip: a rollout batch can serve several optimiser steps.
+- `draw(step)` may be asked again: until the next `observe` the answer stays the same. It lies in
+  (0, `MAX_TEMPERATURE`]. Steps rise and may skip: a rollout batch can serve several optimiser steps.
 - `observe` is called once per rollout batch, after its `draw`, with the trajectories of all processes.
   A batch may be degenerate: rewards all equal or NaN, entropy zero.
 - A run that is stopped and resumed from `state_dict` (through JSON) continues as if it had not been stopped.
@@ -35,9 +35,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from tampo.temperature.json_state import from_json, to_json
+
 FloatArray = NDArray[np.float64]
 
-Temperature = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+MAX_TEMPERATURE = 5.0
+"""Largest legal temperature: far above every candidate, and still a distribution to learn from."""
+LEGAL_TEMPERATURE = f"a finite number in (0, {MAX_TEMPERATURE:g}]"
+"""The legal range in words."""
+Temperature = Annotated[float, Field(gt=0, le=MAX_TEMPERATURE, allow_inf_nan=False)]
+"""A legal temperature, for settings; what a policy draws is held to the same range."""
 
 
 def _ascending(temperatures: list[float]) -> list[float]:
@@ -158,7 +165,7 @@ class TemperaturePolicy(Protocol):
         ...
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that has been learned, as JSON-serialisable values."""
+        """Return all that has been learned: values that `tampo.temperature.json_state` can hold."""
         ...
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -211,14 +218,17 @@ class OpenLoopPolicy:
 class ClosedLoopPolicy(OpenLoopPolicy):
     """Base of policies that learn: what they have learned is the attributes named in `STATE`.
 
-    A subclass implements `draw` and `observe`; the values of its state are numbers, strings, or lists
-    and dicts of them.
+    A subclass implements `draw` and `observe`. The values of its state are numbers, text, NumPy arrays,
+    or lists and dicts of them; they come back exactly as they were (`tampo.temperature.json_state`).
     """
 
     STATE: ClassVar[tuple[str, ...]] = ()
 
     def state_dict(self) -> dict[str, Any]:
-        return {name: copy.deepcopy(getattr(self, name)) for name in self.STATE}
+        return {
+            name: to_json(getattr(self, name), f"{type(self).__name__}.{name}")
+            for name in self.STATE
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         if set(state) != set(self.STATE):
@@ -227,4 +237,5 @@ class ClosedLoopPolicy(OpenLoopPolicy):
                 f"expected {sorted(self.STATE)}"
             )
         for name, value in state.items():
-            setattr(self, name, copy.deepcopy(value))
+            # A copy even where the state was never text: nobody else may hold what is learned.
+            setattr(self, name, copy.deepcopy(from_json(value)))

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import inspect
-import re
-import sys
-from pathlib import Path
 from typing import Any
 
-from tampo.temperature.protocol import PolicyContext, TemperaturePolicy
+from pydantic import ValidationError
+
+from tampo.temperature.guarded_policy import (
+    GuardedPolicy,
+    PolicyFault,
+    place_of,
+    raised_in,
+    source_of,
+)
+from tampo.temperature.policy_file import class_from_file, is_file
+from tampo.temperature.protocol import PolicyContext, PolicySettings, TemperaturePolicy
 
 REGISTRY: dict[str, str] = {
     "cosine": "baselines.cosine:Cosine",
@@ -38,9 +43,10 @@ def policy_class(name: str) -> type[Any]:
 
     Raises:
         ValueError: no such policy; the message lists the registered names.
+        PolicyFault: a file that cannot be imported, or a class that is no policy; names file and line.
     """
-    if ".py:" in name:
-        return _class_from_file(name)
+    if is_file(name):
+        return class_from_file(name)
     if name not in REGISTRY:
         raise ValueError(
             f"unknown policy {name!r}; registered: {', '.join(sorted(REGISTRY))}; "
@@ -51,31 +57,43 @@ def policy_class(name: str) -> type[Any]:
     return found
 
 
-def _class_from_file(name: str) -> type[Any]:
-    path, _, cls = name.rpartition(":")
-    if not Path(path).is_file():
-        raise ValueError(f"policy {name!r}: no file {path} (paths start at the working directory)")
-    module_name = "tampo_user_policy_" + re.sub(r"\W", "_", path)
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    if spec is None or spec.loader is None:
-        raise ValueError(f"policy {name!r}: {path} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    # Dataclasses and pydantic look up the names in a class's annotations in its module.
-    sys.modules[module_name] = module
-    spec.loader.exec_module(module)
-    found = getattr(module, cls, None)
-    if not inspect.isclass(found):
-        raise ValueError(f"policy {name!r}: {path} defines no class {cls!r}")
-    return found
-
-
-def build_policy(name: str, settings: dict[str, Any], context: PolicyContext) -> TemperaturePolicy:
-    """Validate `settings` against the policy's own type and build it for one run.
+def policy_settings(name: str, settings: dict[str, Any]) -> PolicySettings:
+    """Return the settings of the policy `name`, validated by its own type.
 
     Raises:
         ValueError: an unknown policy, or settings that its `Settings` refuses
             (`pydantic.ValidationError`).
+        PolicyFault: a `Settings` class that does not work; names file and line.
     """
     cls = policy_class(name)
-    policy: TemperaturePolicy = cls.from_settings(cls.Settings(**settings), context)
-    return policy
+    try:
+        validated: PolicySettings = cls.Settings(**settings)
+    except ValidationError:
+        raise
+    except Exception as error:
+        place = raised_in(error, source_of(cls)) or place_of(cls.Settings)
+        kind = type(error).__name__
+        raise PolicyFault(f"{place}: {cls.Settings.__name__} raised {kind}: {error}") from error
+    return validated
+
+
+def build_policy(name: str, settings: dict[str, Any], context: PolicyContext) -> TemperaturePolicy:
+    """Validate `settings` against the policy's own type and build it for one run, guarded.
+
+    Raises:
+        ValueError: an unknown policy, or settings that its `Settings` refuses
+            (`pydantic.ValidationError`).
+        PolicyFault: a class that cannot be built; names file and line.
+    """
+    cls = policy_class(name)
+    validated = policy_settings(name, settings)
+    try:
+        policy: TemperaturePolicy = cls.from_settings(validated, context)
+    except Exception as error:
+        # What a policy of this package refuses is a message to the user already.
+        if isinstance(error, ValueError) and not is_file(name):
+            raise
+        place = raised_in(error, source_of(cls)) or place_of(cls)
+        what = f"{cls.__name__} cannot be built of {dict(validated)}"
+        raise PolicyFault(f"{place}: {what}: {type(error).__name__}: {error}") from error
+    return GuardedPolicy(policy, context.group_size)

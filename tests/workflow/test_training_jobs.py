@@ -3,15 +3,17 @@
 import json
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import yaml
 from support.studies import micro_study
-from support.workflow_runs import copy_project, snakemake
+from support.workflow_runs import copy_project, edit_study, planned, snakemake
 
 from tampo.files import read_jsonl
 
@@ -58,3 +60,42 @@ def test_two_processes_train_through_the_workflow(tmp_path):
     log = (project / "logs" / "micro" / "train" / "tampo" / "seed1.log").read_text()
     launched = next(line for line in log.splitlines() if line.startswith("launching "))
     assert "accelerate.commands.launch" in shlex.split(launched)
+
+
+@pytest.mark.slow
+def test_training_runs_again_for_what_it_depends_on_and_nothing_else(tmp_path, monkeypatch):
+    """A helper that a policy imports does; how often it is saved and how a file is named do not."""
+    project = copy_project(tmp_path)
+    # Where policy files are looked for, here and in the copy.
+    monkeypatch.chdir(project)
+    monkeypatch.syspath_prepend(str(project))
+    (project / "schedules").mkdir()
+    (project / "schedules" / "shapes.py").write_text("LOW = 0.8\n")
+    (project / "schedules" / "mine.py").write_text(
+        "from schedules.shapes import LOW\nfrom tampo import OpenLoopPolicy\n\n\n"
+        "class Mine(OpenLoopPolicy):\n    def draw(self, step):\n        return LOW\n"
+    )
+    study = micro_study(
+        seeds=[1],
+        training={"steps": 1},
+        methods=[
+            {"name": "cold", "policy": "fixed", "settings": {"temperature": 0.7}},
+            {"name": "mine", "policy": "schedules/mine.py:Mine"},
+        ],
+        tables=[{"name": "table1", "title": "All", "methods": ["cold", "mine"]}],
+    )
+    file = project / "workflow" / "studies" / "micro.yaml"
+    file.write_text(yaml.safe_dump(study.model_dump(mode="json", exclude_unset=True)))
+    wanted = [f"results/micro/train/{name}/seed1/run.json" for name in ("cold", "mine")]
+    config = [*wanted, "--config", "study=micro"]
+    # As it is typed: the script's folder and not the working directory is first in the search path.
+    script = shutil.which("snakemake", path=str(Path(sys.executable).parent))
+    done = subprocess.run([script, *config], cwd=project, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert planned(project, *config) == set()
+
+    edit_study(project, "micro", "checkpoint_every: 2", "checkpoint_every: 1")
+    edit_study(project, "micro", "schedules/mine.py:Mine", "./schedules/mine.py:Mine")
+    assert planned(project, *config) == set()
+    (project / "schedules" / "shapes.py").write_text("LOW = 0.9\n")
+    assert planned(project, *config) == {("train", "mine", "1")}

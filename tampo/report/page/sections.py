@@ -13,11 +13,13 @@ import pandas as pd
 from tampo import layout
 from tampo.claims import VERDICTS
 from tampo.layout import HIGH, LOW, METHOD
-from tampo.records.run_json import ModelRun
+from tampo.records.run_json import ModelRun, TrainRun
 from tampo.records.run_records import RunRecord, hours
 from tampo.study.model_settings import HubModel, PackageModel
 from tampo.study.study import Study
 
+OVERLAP_ALLOWED = "Training problems may be benchmark problems"
+"""Said wherever scores stand of a study that allows it; the study's reason follows."""
 SHORT = 12
 """Characters of a checksum that a table shows."""
 
@@ -67,7 +69,24 @@ def facts(study: Study, records: list[RunRecord]) -> list[tuple[str, str]]:
             f"{duration(hours(records, 'cpu'))} of processor time",
         ),
         ("Runs started", f"{moment(started[0])} to {moment(started[-1])}"),
+        *_overlap(study, records),
     ]
+
+
+def _overlap(study: Study, records: list[RunRecord]) -> list[tuple[str, str]]:
+    """Return why training problems may be benchmark problems, and how many are; nothing else."""
+    if study.allow_overlap is None:
+        return []
+    runs = [record.run for record in records if isinstance(record.run, TrainRun)]
+    found = {
+        f"{name} with {benchmark}: " + ", ".join(f"{n} {kind}" for kind, n in kinds.items())
+        for run in runs
+        if run.overlap is not None
+        for name, benchmarks in run.overlap.found.items()
+        for benchmark, kinds in benchmarks.items()
+    }
+    counted = "; ".join(sorted(found)) or "no match was counted"
+    return [(OVERLAP_ALLOWED, f"{study.allow_overlap} ({counted})")]
 
 
 def moment(iso: str) -> str:

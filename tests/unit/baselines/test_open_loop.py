@@ -179,5 +179,7 @@ def test_changing_what_mixed_returned_changes_nothing():
 
 
 def test_mixed_temperatures_must_stay_positive():
+    with pytest.raises(ValidationError, match=r"highest temperature of a group; legal: .*\(0, 5\]"):
+        build_policy("mixed", {"centre": 4.9, "spread": 0.2}, context())
     with pytest.raises(ValidationError, match=r"spread 0\.7 must be below centre 0\.7"):
         build_policy("mixed", {"centre": 0.7, "spread": 0.7}, context())

@@ -53,6 +53,23 @@ def test_the_stored_study_is_the_study(finished_study):
     assert load_study(finished_study / "report" / "study.yaml") == STUDY
 
 
+def test_a_reason_to_train_on_benchmark_problems_stands_beside_every_score(results):
+    assert "benchmark problems" not in page(results)
+    reason = "to measure what leakage is worth"
+    run = results / "train" / "tampo" / "seed1"
+    found = {"arithmetic-train": {"sums": {"equal": 3, "near": 1}}}
+    record = json.loads((run / "run.json").read_text())
+    record["overlap"] = {"found": found, "not_read": []}
+    (run / "run.json").write_text(json.dumps(record))
+    report(STUDY.model_copy(update={"allow_overlap": reason}), results, results / "report")
+    assert f"{reason} (arithmetic-train with sums: 3 equal, 1 near)" in page(results)
+    for table in STUDY.tables:
+        for form in ("md", "tex"):
+            text = (results / "report" / f"{table.name}.{form}").read_text()
+            assert f"Training problems may be benchmark problems: {reason}" in text
+    assert load_study(results / "report" / "study.yaml").allow_overlap == reason
+
+
 def test_checksums_cover_what_was_made_and_what_it_was_made_from(finished_study):
     listed = json.loads((finished_study / "report" / "checksums.json").read_text())
     made = checksums(finished_study / "report")

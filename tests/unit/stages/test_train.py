@@ -19,6 +19,7 @@ from support.training_run import evidence
 from tampo.files import read_jsonl, sha256_of
 from tampo.stages.train import train
 from tampo.study.study import StudyError
+from tampo.temperature.guarded_policy import PolicyFault
 from tampo.training.run_log import RunLog
 
 
@@ -36,6 +37,7 @@ def test_a_run_leaves_the_files_of_the_contract(trained):
     assert record["files"]["steps.jsonl"] == sha256_of(trained / "steps.jsonl")
     assert [s["step"] for s in read_jsonl(trained / "steps.jsonl")] == list(range(6))
     assert record["problems_left_out"]["ids"] == []
+    assert record["problems"] == {"generated": "arithmetic-train", "seed": 0}
     # Without a group with non-zero reward variance nothing would be learned, and equal bytes would prove
     # little.
     assert any(s["mixed_groups"] > 0 for s in read_jsonl(trained / "steps.jsonl"))
@@ -100,7 +102,8 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(model, trained, tmp_path,
         train(micro_study(), "tampo", 1, model, tmp_path)
     monkeypatch.undo()
     assert (tmp_path / "resume").is_dir() and not (tmp_path / "checkpoint").exists()
-    train(micro_study(), "tampo", 1, model, tmp_path)
+    # How often it is saved is no part of what a run is.
+    train(micro_study(training={"checkpoint_every": 5}), "tampo", 1, model, tmp_path)
     assert json.loads((tmp_path / "run.json").read_text())["resumed_from"] == "checkpoint-4"
     assert evidence(tmp_path) == evidence(trained)
 
@@ -116,6 +119,70 @@ def test_an_interrupted_run_of_other_settings_starts_over(model, trained, tmp_pa
     train(micro_study(), "tampo", 1, model, tmp_path)
     assert json.loads((tmp_path / "run.json").read_text())["resumed_from"] is None
     assert evidence(tmp_path) == evidence(trained)
+
+
+NUMPY_POLICY = """
+import numpy as np
+from tampo import ClosedLoopPolicy
+
+
+class Np(ClosedLoopPolicy):
+    STATE = ("best", "temperature")
+
+    def __init__(self):
+        self.best, self.temperature = np.zeros(3), np.float32(1.0)
+
+    def draw(self, step):
+        return self.temperature
+
+    def observe(self, log_likelihoods, advantages, feedback=None):
+        self.best = np.array([*list(self.best)[1:], feedback.reward])
+        self.temperature = np.float32(1.0 + 0.01 * len(self.best) + 0.1 * self.best.mean())
+
+    def diagnostics(self):
+        return {"best": self.best, "newest": self.best[-1]}
+"""
+
+
+def test_a_users_policy_with_values_of_numpy_resumes_exactly(model, tmp_path, monkeypatch):
+    (tmp_path / "policy.py").write_text(NUMPY_POLICY)
+    study = micro_study(
+        methods=[{"name": "mine", "policy": f"{tmp_path}/policy.py:Np"}],
+        tables=[{"name": "table1", "title": "T", "methods": ["mine"]}],
+    )
+    train(study, "mine", 1, model, tmp_path / "whole")
+
+    def stop_after_step_four(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tampo.stages.train._publish", stop_after_step_four)
+    with pytest.raises(KeyboardInterrupt):
+        train(study, "mine", 1, model, tmp_path / "stopped")
+    monkeypatch.undo()
+    shutil.rmtree(tmp_path / "stopped" / "resume" / "checkpoints" / "checkpoint-6")
+    train(study, "mine", 1, model, tmp_path / "stopped")
+    assert (
+        json.loads((tmp_path / "stopped" / "run.json").read_text())["resumed_from"]
+        == "checkpoint-4"
+    )
+    assert evidence(tmp_path / "stopped") == evidence(tmp_path / "whole")
+    policy = read_jsonl(tmp_path / "whole" / "policy.jsonl")
+    assert len({row["newest"] for row in policy}) > 1 and len(policy[0]["best"]) == 3
+
+
+def test_a_users_policy_that_fails_in_training_is_named(model, tmp_path):
+    (tmp_path / "policy.py").write_text(
+        "from tampo import OpenLoopPolicy\nclass Mine(OpenLoopPolicy):\n"
+        "    def draw(self, step): return 1.0 if step < 1 else -0.5\n"
+    )
+    study = micro_study(
+        methods=[{"name": "mine", "policy": f"{tmp_path}/policy.py:Mine"}],
+        tables=[{"name": "table1", "title": "T", "methods": ["mine"]}],
+    )
+    with pytest.raises(
+        PolicyFault, match=r"policy\.py:3: Mine\.draw at step 1 returned -0\.5; legal: a"
+    ):
+        train(study, "mine", 1, model, tmp_path / "out")
 
 
 @pytest.mark.slow

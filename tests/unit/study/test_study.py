@@ -2,6 +2,7 @@
 
 import copy
 import json
+import sys
 
 import pytest
 import yaml
@@ -364,6 +365,10 @@ def methods(alpha):
         pytest.param({"evaluation": {"pass_k": [1]}}, {"aggregate"}, id="pass-k"),
         pytest.param({"statistics": {"resamples": 500}}, {"report"}, id="statistics"),
         pytest.param({"description": "Other words."}, {"report"}, id="description"),
+        pytest.param({"allow_overlap": "To see it."}, {"report"}, id="allow-overlap"),
+        # How often a run is saved changes none of its bytes.
+        pytest.param({"training": {"checkpoint_every": 5}}, set(), id="checkpoint-every"),
+        pytest.param({"data_dir": "/elsewhere"}, set(), id="folder-of-generated-sets"),
         pytest.param({"seeds": [1, 2, 3]}, {"aggregate"}, id="seeds"),
         pytest.param(
             {"prompt": {"user": "Q: {problem}"}}, {"cold", "tampo", "evaluate"}, id="prompt"
@@ -390,3 +395,196 @@ def test_slices_do_not_depend_on_how_a_default_is_written():
     assert micro_study(evaluation={"top_p": 0.95}).slice("evaluate") == micro_study().slice(
         "evaluate"
     )
+
+
+def problem_file(folder, text="1 + 1"):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "aime24.jsonl").write_text(json.dumps({"id": "a", "problem": text, "answer": ["2"]}))
+    return str(folder)
+
+
+def test_the_content_of_problem_files_counts_and_not_where_they_lie(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tested = [{"name": "aime24", "samples": 2}]
+
+    def of(folder):
+        return slices(micro_study(benchmarks=tested, data_dir=folder))
+
+    before = of(problem_file(tmp_path / "one"))
+    assert of(problem_file(tmp_path / "two")) == of("one") == of("./two/../one") == before
+    changed = of(problem_file(tmp_path / "two", "1 + 2"))
+    assert {name for name in before if before[name] != changed[name]} == {"evaluate"}
+    (tmp_path / "one" / "aime24.jsonl").unlink()
+    assert of("one")["evaluate"] != before["evaluate"]
+
+
+def test_a_part_of_a_set_depends_on_the_whole_file(tmp_path):
+    def of(text):
+        (tmp_path / "gsm8k_train.jsonl").write_text(text)
+        training = {"problems": "gsm8k-train-short"}
+        return micro_study(training=training, data_dir=str(tmp_path)).slice("train", "tampo")
+
+    assert of("{}") != of("{} ")
+
+
+POLICY = """
+from helpers.shape import climb
+from tampo import OpenLoopPolicy
+
+class Saw(OpenLoopPolicy):
+    def draw(self, step):
+        import helpers.late
+        return climb(step)
+
+class Other(OpenLoopPolicy):
+    def draw(self, step):
+        return 1.0
+"""
+
+
+@pytest.fixture
+def user_files(tmp_path, monkeypatch):
+    """A policy with helpers of its own, which import one another, and one without."""
+    files = {
+        "mine/saw.py": POLICY,
+        "mine/plain.py": "from tampo import OpenLoopPolicy\nclass Plain(OpenLoopPolicy):\n"
+        "    def draw(self, step): return 1.0\n",
+        "helpers/__init__.py": "",
+        "helpers/shape.py": "from . import constants\nfrom .constants import LOW\n"
+        "import math, numpy, tampo.seeds\ndef climb(step): return LOW + 0.1\n",
+        "helpers/constants.py": "import importlib\nLOW = 0.8\n"
+        "named = importlib.import_module('helpers.named')\n",
+        "helpers/named.py": "",
+        "helpers/late.py": "try:\n    import not_there\nexcept ImportError:\n    pass\n",
+        "helpers/unused.py": "",
+        "saw_data.py": "",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield tmp_path
+    for module in [name for name in sys.modules if name.partition(".")[0] == "helpers"]:
+        del sys.modules[module]
+
+
+def user_slices(path="mine/saw.py"):
+    return slices(
+        micro_study(
+            methods=[
+                {"name": "base", "policy": "untrained"},
+                {"name": "cold", "policy": "mine/plain.py:Plain"},
+                {"name": "tampo", "policy": f"{path}:Saw"},
+            ]
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "again"),
+    [
+        ("mine/saw.py", {"tampo"}),
+        ("mine/plain.py", {"cold"}),
+        ("helpers/__init__.py", {"tampo"}),
+        ("helpers/shape.py", {"tampo"}),
+        ("helpers/constants.py", {"tampo"}),
+        ("helpers/named.py", {"tampo"}),
+        ("helpers/late.py", {"tampo"}),
+        ("helpers/unused.py", set()),
+        ("saw_data.py", set()),
+    ],
+)
+def test_code_that_a_policy_imports_is_in_the_slice_of_its_method(user_files, file, again):
+    before = user_slices()
+    with (user_files / file).open("a") as text:
+        text.write("\n# another word\n")
+    after = user_slices()
+    assert {name for name in before if before[name] != after[name]} == again
+
+
+def test_how_a_policy_file_is_named_does_not_count(user_files):
+    before = user_slices()
+    assert user_slices("./mine/../mine/saw.py") == before
+    assert user_slices(str(user_files / "mine" / "saw.py")) == before
+    (user_files / "moved").mkdir()
+    (user_files / "mine" / "saw.py").rename(user_files / "moved" / "saw.py")
+    assert user_slices("moved/saw.py") == before
+    other = json.loads(before["tampo"])
+    assert set(other["policy_code"]) == {
+        "policy",
+        "helpers",
+        "helpers.constants",
+        "helpers.late",
+        "helpers.named",
+        "helpers.shape",
+    }
+
+
+def test_two_classes_of_one_file_are_two_policies(user_files):
+    of = {
+        cls: micro_study(
+            methods=[{"name": "tampo", "policy": f"mine/saw.py:{cls}"}],
+            tables=[{"name": "table1", "title": "T", "methods": ["tampo"]}],
+        ).slice("train", "tampo")
+        for cls in ("Saw", "Other")
+    }
+    assert of["Saw"] != of["Other"]
+
+
+def test_a_policy_beside_its_helper_is_told_where_imports_start(user_files):
+    (user_files / "mine" / "beside.py").write_text("")
+    (user_files / "mine" / "saw.py").write_text("import beside\n")
+    with pytest.raises(
+        ValueError, match=r"methods\.tampo\.policy: mine/saw\.py:1: .*'beside'.*mine\.beside"
+    ):
+        user_slices()
+
+
+def policy_study(tmp_path, body, **training):
+    (tmp_path / "mine.py").write_text(f"from tampo import OpenLoopPolicy\n{body}\n")
+    study = micro_study(
+        training=training,
+        methods=[{"name": "mine", "policy": f"{tmp_path}/mine.py:Mine"}],
+        tables=[{"name": "table1", "title": "T", "methods": ["mine"]}],
+    )
+    file = tmp_path / "micro.yaml"
+    file.write_text(yaml.safe_dump(study.model_dump(mode="json", exclude_unset=True)))
+    return file
+
+
+def test_check_takes_a_users_policy_through_every_step_of_its_run(tmp_path, capsys):
+    body = "class Mine(OpenLoopPolicy):\n    def draw(self, step): return [1.0, 0.9, 0.8][step % 4]"
+    file = policy_study(tmp_path, body, steps=90)
+    assert main(["check", str(file)]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    place = f"error: {file}: methods.mine.policy: {tmp_path}/mine.py:3: Mine.draw at step 3 raised"
+    assert error == f"{place} IndexError: list index out of range"
+    policy_study(tmp_path, body.replace("% 4", "% 3"), steps=90)
+    assert main(["check", str(file)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "legal"),
+    [("logprob_temperature", "one", "rollout"), ("rollout_backend", "vllm", "hf")],
+)
+def test_temperatures_mixed_in_a_group_are_refused_where_one_is_needed(
+    tmp_path, capsys, key, value, legal
+):
+    mixed = micro_study(
+        training={key: value},
+        methods=[{"name": "mine", "policy": "mixed"}],
+        tables=[{"name": "table1", "title": "T", "methods": ["mine"]}],
+    )
+    file = tmp_path / "micro.yaml"
+    file.write_text(yaml.safe_dump(mixed.model_dump(mode="json", exclude_unset=True)))
+    assert main(["check", str(file)]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert (
+        f"methods.mine: its policy mixes temperatures within a group, which training.{key}: {value}"
+        in error
+    )
+    assert error.endswith(f"legal: {legal}")
+    body = "class Mine(OpenLoopPolicy):\n    def draw(self, step): return [1.0] * 3 + [1.0 + step / 100]"
+    assert main(["check", str(policy_study(tmp_path, body, **{key: value}))]) == 2
+    assert main(["check", str(policy_study(tmp_path, body))]) == 0
