@@ -169,18 +169,12 @@ def _judge(
     if any(d.runs < 2 for d in differences):
         notes.append(
             "one run a method: how runs vary is unknown, intervals speak of problems alone"
+            if all(d.runs < 2 for d in differences)
+            else "a comparison on one seed decides nothing: how runs vary is unknown"
         )
     if len(found) < len(pairs):
         verdict = "undecided" if verdict == "supported" else verdict
-        compared = [c.pair for c in found]
-        notes += [
-            f"{first} less {second}: no seed that both finished"
-            for first, second in pairs
-            if (first, second) not in compared
-        ]
-    if gone := inputs.outcomes.note(dict.fromkeys(name for pair in pairs for name in pair)):
-        seeds = ", ".join(str(d.runs) for d in differences)
-        notes.append(f"{gone}; compared on the seeds that both finished ({seeds})")
+    notes += _on_common_seeds(inputs, pairs, found)
     detectable = study_detectable(differences, settings.confidence)
     notes.append(
         f"a single comparison finds a true difference of {100 * detectable:.1f} points with "
@@ -190,6 +184,25 @@ def _judge(
     return Finding(
         verdict, 100 * least.difference, 100 * least.low, 100 * least.high, "; ".join(notes)
     )
+
+
+def _on_common_seeds(
+    inputs: ClaimInputs, pairs: Sequence[Pair], found: Sequence[_Comparison]
+) -> list[str]:
+    """Return which methods have runs that diverged, and on how many seeds that leaves each pair."""
+    notes = []
+    if gone := inputs.outcomes.note(dict.fromkeys(name for pair in pairs for name in pair)):
+        notes.append(gone)
+    for comparison in found:
+        if inputs.outcomes.note(comparison.pair):
+            runs = comparison.difference.runs
+            seeds = "1 seed" if runs == 1 else f"{runs} seeds"
+            first, second = comparison.pair
+            notes.append(f"{first} less {second} is over the {seeds} that both finished")
+    compared = [comparison.pair for comparison in found]
+    absent = [pair for pair in pairs if pair not in compared]
+    notes += [f"{first} less {second}: no seed that both finished" for first, second in absent]
+    return notes
 
 
 def _compare(

@@ -58,9 +58,9 @@ def takes_no_longer(study: Study, inputs: ClaimInputs) -> Finding:
     if seconds.isna().any(axis=None):
         raise NotTested("steps.csv lacks seeds of some methods")
     logs = np.log(seconds)
-    found = run_mean(
-        list(logs[parts.tampo] - logs[parts.fixed].mean(axis=1)), study.statistics.confidence
-    )
+    note = _without(inputs, [parts.tampo, *parts.fixed])
+    ratios = list(logs[parts.tampo] - logs[parts.fixed].mean(axis=1))
+    found = run_mean(ratios, study.statistics.confidence, note)
     estimate, low, high = np.exp([found.mean, found.low, found.high])
     verdict = "undecided"
     if high <= 1 + TIME_MARGIN:
@@ -72,7 +72,7 @@ def takes_no_longer(study: Study, inputs: ClaimInputs) -> Finding:
         f"{name}: {seconds[name].mean():.1f} s and {tokens[name]:.0f} tokens a run"
         for name in [parts.tampo, *parts.fixed]
     )
-    detail += _without(inputs, [parts.tampo, *parts.fixed])
+    detail += note
     return Finding(verdict, float(estimate), float(low), float(high), detail)
 
 
@@ -90,7 +90,8 @@ def likelihood_is_unimodal(study: Study, inputs: ClaimInputs) -> Finding:
     table = inputs.of_training(UNIMODALITY, [TRAJECTORY_COUNT, UNIMODAL])
     seen, single = int(table[TRAJECTORY_COUNT].sum()), int(table[UNIMODAL].sum())
     if seen == 0:
-        raise NotTested("unimodality.csv has no trajectories")
+        without = _without(inputs, study.trained_methods)
+        raise NotTested(f"unimodality.csv has no trajectories{without}")
     share = single / seen
     low, high = jeffreys_interval(share, seen, study.statistics.confidence)
     verdict = "undecided"
@@ -202,7 +203,8 @@ def temperature_falls(study: Study, inputs: ClaimInputs) -> Finding:
     if first.empty or list(first.index) != list(last.index):
         raise NotTested("steps.csv lacks steps of TAMPO after warm-up")
     confidence = study.statistics.confidence
-    level = run_mean(list(first), confidence)
+    note = _without(inputs, [parts.tampo])
+    level = run_mean(list(first), confidence, note)
     above, fall = (run_mean(list(first - other), confidence) for other in (centre, last))
     verdict, adjusted = all_positive(
         [above.mean, fall.mean], [above.p_value, fall.p_value], confidence
@@ -213,5 +215,5 @@ def temperature_falls(study: Study, inputs: ClaimInputs) -> Finding:
         f"{last.mean():.2f}, a fall of {fall.mean:+.2f} [{fall.low:+.2f}, {fall.high:+.2f}] "
         f"(Holm {adjusted[1]:.3g})"
     )
-    detail += _without(inputs, [parts.tampo])
+    detail += note
     return Finding(verdict, level.mean, level.low, level.high, detail)

@@ -22,6 +22,7 @@ from tampo.records.cost import training_cost
 from tampo.records.run_json import Divergence, EvaluateRun, TrainRun, read_run
 from tampo.study.study import Study
 
+
 @dataclass(frozen=True)
 class DivergedRun:
     """One training run that diverged."""
@@ -55,6 +56,10 @@ class Outcomes:
         runs = int((self._all[METHOD] == method).sum())
         return f"{int((self._diverged[METHOD] == method).sum())} of {runs} runs diverged"
 
+    def fraction(self, method: str) -> str:
+        """Return `1 of 3 runs`: what a column named `diverged` says of a method; may be empty."""
+        return self.counted(method).removesuffix(f" {DIVERGED}")
+
     def all_diverged(self, method: str) -> bool:
         """Return whether no run of a trained method finished."""
         own = self._all[self._all[METHOD] == method]
@@ -65,12 +70,30 @@ class Outcomes:
         counts = {method: self.counted(method) for method in methods}
         return "; ".join(f"{method}: {count}" for method, count in counts.items() if count)
 
-    def sentences(self) -> list[str]:
-        """Return a sentence on every run that diverged: which, at which step, why."""
+    def sentences(self, methods: Iterable[str] | None = None) -> list[str]:
+        """Return for every run that diverged, of some methods or of all: which, at which step, why."""
+        rows = self._diverged.to_dict("records")
+        wanted = [row[METHOD] for row in rows] if methods is None else list(methods)
         return [
-            f"{row[METHOD]}, seed {row[SEED]}: diverged at step {row[STEP]}: {row[REASON]}."
-            for row in self._diverged.to_dict("records")
+            f"{row[METHOD]}, seed {row[SEED]}, at step {row[STEP]}: {row[REASON]}"
+            for row in rows
+            if row[METHOD] in wanted
         ]
+
+    @property
+    def methods(self) -> list[str]:
+        """Methods with a run that diverged."""
+        return list(dict.fromkeys(self._diverged[METHOD]))
+
+    @property
+    def ends(self) -> pd.DataFrame:
+        """The rows of runs.csv that are of runs that diverged."""
+        return self._diverged
+
+    def spent(self) -> tuple[float, float]:
+        """Return the rollout tokens and the training seconds of all runs that diverged."""
+        own = self._diverged
+        return float(own[layout.ROLLOUT_TOKENS].sum()), float(own[layout.SECONDS].sum())
 
     @property
     def _all(self) -> pd.DataFrame:
@@ -159,9 +182,7 @@ def disagreements(results: Path, method: str, seed: int) -> Iterator[tuple[Path,
             yield from _response_faults(evaluated.parent, refused.files)
 
 
-def _checkpoint_faults(
-    checkpoint: Path, found: Divergence | None
-) -> Iterator[tuple[Path, str]]:
+def _checkpoint_faults(checkpoint: Path, found: Divergence | None) -> Iterator[tuple[Path, str]]:
     if not checkpoint.is_dir():
         return
     marker = checkpoint / layout.DIVERGED_FILE

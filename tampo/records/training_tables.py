@@ -179,9 +179,7 @@ def unimodality_rows(trajectories: Trajectories) -> list[dict[str, Any]]:
         return []
     depths = dips(trajectories.log_likelihoods)
     unimodal = int((depths <= DIP_TOLERANCE).sum())
-    return [
-        {TRAJECTORY_COUNT: len(depths), UNIMODAL: unimodal, LARGEST_DIP: float(depths.max())}
-    ]
+    return [{TRAJECTORY_COUNT: len(depths), UNIMODAL: unimodal, LARGEST_DIP: float(depths.max())}]
 
 
 def likelihood_curve_rows(trajectories: Trajectories) -> list[dict[str, Any]]:
@@ -234,7 +232,8 @@ def read_training_run(folder: Path, steps: int) -> dict[str, list[dict[str, Any]
     if [row.get(STEP) for row in logged] != list(range(done)):
         why = "" if diverged is None else f", as the run {diverged}"
         raise IncompleteResults(
-            f"{folder / layout.STEPS_LOG}: {len(logged)} lines are not the steps 0 to {done - 1} in order{why}"
+            f"{folder / layout.STEPS_LOG}: {len(logged)} lines are not the steps 0 to {done - 1} "
+            f"in order{why}"
         )
     try:
         policy = policy_rows(read_jsonl(folder / layout.POLICY_LOG))

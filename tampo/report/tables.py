@@ -8,7 +8,7 @@ method without any has empty cells.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import isnan, nan
 from pathlib import Path
 
@@ -73,7 +73,7 @@ def score_table(
         table.append(cells | {NUM_SEEDS: int(seeds[row])})
     if outcomes.diverged:
         for cells in table:
-            cells[DIVERGED] = outcomes.counted(cells[METHOD]).removesuffix(f" {DIVERGED}")
+            cells[DIVERGED] = outcomes.fraction(cells[METHOD])
     return pd.DataFrame(table)
 
 
@@ -83,6 +83,18 @@ def _cells(name: str, interval: Interval) -> dict[str, float]:
         f"{name}_low": 100 * interval.low,
         f"{name}_high": 100 * interval.high,
     }
+
+
+def diverged_note(outcomes: Outcomes, methods: Iterable[str]) -> str:
+    """Return the note under a table whose methods have runs that diverged; empty if none has."""
+    methods = list(methods)
+    if not (counts := outcomes.note(methods)):
+        return ""
+    return (
+        f"Diverged, and without scores: {counts}. Numbers of a method are of its runs that finished; two "
+        "methods are compared on the seeds that both finished. "
+        f"{'; '.join(outcomes.sentences(methods))}."
+    )
 
 
 def to_csv(table: pd.DataFrame) -> str:

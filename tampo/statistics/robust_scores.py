@@ -172,9 +172,7 @@ def _kept(
     kept = [b for b in benchmarks if b not in left_out]
     if not kept:
         raise ValueError(f"{metric}: {base} solves every benchmark completely; there is no gain")
-    tables = {
-        n: {b: found[n, metric][b] for b in kept} for n in names if (n, metric) in found
-    }
+    tables = {n: {b: found[n, metric][b] for b in kept} for n in names if (n, metric) in found}
     return tables, kept, left_out
 
 
