@@ -19,7 +19,7 @@ from tampo import layout
 from tampo.files import read_jsonl, write_json
 from tampo.layout import DIVERGED, FINISHED, METHOD, OUTCOME, REASON, SEED, STEP
 from tampo.records.cost import training_cost
-from tampo.records.run_json import Divergence, EvaluateRun, TrainRun, read_run
+from tampo.records.run_json import Divergence, EvaluateRun, TrainRun, read_any_run, read_run
 from tampo.study.study import Study
 
 
@@ -114,9 +114,10 @@ def divergence_of(checkpoint: Path) -> Divergence | None:
     marker, record = checkpoint / layout.DIVERGED_FILE, checkpoint.parent / layout.RUN_JSON
     if marker.is_file():
         return Divergence(**json.loads(marker.read_text(encoding="utf-8")))
-    if checkpoint.name != layout.CHECKPOINT or not record.is_file():
+    if (checkpoint / layout.RUN_JSON).is_file() or not record.is_file():
         return None
-    return read_run(record, TrainRun).diverged
+    run = read_any_run(record)
+    return run.diverged if isinstance(run, TrainRun) else None
 
 
 def diverged_runs(study: Study, results: Path) -> list[DivergedRun]:
