@@ -187,7 +187,8 @@ def _checkpoint_faults(checkpoint: Path, found: Divergence | None) -> Iterator[t
     if not checkpoint.is_dir():
         return
     marker = checkpoint / layout.DIVERGED_FILE
-    names = {path.name for path in checkpoint.iterdir()}
+    # Snakemake leaves the time in a hidden file of a folder that it declared.
+    names = {path.name for path in checkpoint.iterdir() if not path.name.startswith(".")}
     if found is None and marker.name in names:
         yield marker, "the run finished, as its run.json says"
     elif found is not None and names != {marker.name}:

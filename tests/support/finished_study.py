@@ -124,6 +124,7 @@ def diverge(
         pq.write_table(no_trajectories((0.8, 1.0)), run / "trajectories.parquet")
     (run / "checkpoint").mkdir()
     write_marker(run / "checkpoint", found)
+    (run / "checkpoint" / ".snakemake_timestamp").touch()
     write_run_json(run, "train", diverged=found, files=checksums(run))
     evaluated = layout.evaluate_folder(results, method, seed)
     names = [layout.samples_file(benchmark.name) for benchmark in STUDY.benchmarks]

@@ -38,7 +38,7 @@ def test_the_workflow_goes_on_past_a_run_that_diverged(tmp_path):
     for seed in study.seeds:
         folder = results / "train" / "hot" / f"seed{seed}"
         assert json.loads((folder / "run.json").read_text())["diverged"]["step"] == 1
-        assert [path.name for path in (folder / "checkpoint").iterdir()] == ["diverged.json"]
+        assert [path.name for path in (folder / "checkpoint").glob("[!.]*")] == ["diverged.json"]
         assert (results / "evaluate" / "hot" / f"seed{seed}" / "sums.jsonl").read_bytes() == b""
         log = (project / "logs" / "micro" / "train" / "hot" / f"seed{seed}.log").read_text()
         assert "diverged at step 1: log-probabilities not finite in 16 of 16 rollouts" in log
