@@ -14,7 +14,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --d
   --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: env demo test test-all smoke bench lint docs readme constraints clean help
+.PHONY: env demo test test-all smoke bench bench-grading lint docs readme constraints clean help
 
 env: $(READY)  ## build .venv with everything pinned (a few minutes, 2 GB)
 
@@ -43,6 +43,10 @@ smoke: $(READY)  ## real model, real problems of all five benchmarks: DATA_DIR=.
 bench: $(READY)  ## cost of TAMPO's step beside plain TRL's, and of its head, on this machine
 	$(BIN)/python -m tampo bench --out results/bench --page results/bench/bench.md
 
+bench-grading: $(READY)  ## our grader beside math-verify and lm-eval's: QWEN=, MARIO= are clones
+	$(BIN)/python -m tampo.tools.bench.grading --out results/bench-grading --data-dir "$(DATA_DIR)" \
+	  --cases "$(DATA_DIR)/../grading/cases.jsonl" $(if $(QWEN),--qwen "$(QWEN)") $(if $(MARIO),--mario "$(MARIO)")
+
 lint: $(READY)  ## formatters, linters, import rules and types, changing nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -57,10 +61,10 @@ docs: $(READY)  ## the documentation site in build/docs; a dead link is an error
 readme: $(READY)  ## redraw the README's figure and table from docs/evidence/tiny
 	$(BIN)/python docs/first_screen.py
 
-constraints: $(READY)  ## resolve envs/constraints.txt anew; pins that still fit stay (UPGRADE=1: none do)
+constraints: $(READY)  ## resolve envs/constraints.txt anew; pins that still fit stay, but UPGRADE=package
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target build/uv $(UV)
 	build/uv/bin/uv pip compile pyproject.toml --extra test --extra lint --extra docs \
-	  --universal --python-version 3.11 --no-annotate --quiet $(if $(UPGRADE),--upgrade) \
+	  --universal --python-version 3.11 --no-annotate --quiet $(if $(UPGRADE),--upgrade-package $(UPGRADE)) \
 	  --custom-compile-command "make constraints" --output-file $(PINS) >/dev/null
 	@# The CUDA build of torch pins its own parts; the CPU build has none.
 	sed -i -E '/^(nvidia|cuda)-/d' $(PINS)
@@ -70,4 +74,4 @@ clean:  ## delete caches and build products; results, logs and the environment s
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 help:  ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 15

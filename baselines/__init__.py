@@ -1,1 +1,1 @@
-"""What TAMPO is compared with: one temperature policy a file."""
+"""What TAMPO is compared with: one temperature policy per file."""

@@ -1,17 +1,17 @@
-"""Base of the bandits: one value a candidate, learned from the steps that drew it.
+"""Base of the bandits: one value per candidate, learned from the steps that drew it.
 
-Each batch yields one reward r in [0, 1] for the candidate it was drawn at; nothing is learned of the
-others. Accuracy cannot be that reward: a lower T raises it without any learning. These two can not be
-had that way:
+Each batch yields one reward r in [0, 1] for the candidate it was drawn at; nothing is learned about
+the others. Accuracy cannot be that reward: lowering T raises it without any learning. Neither of these
+two can be raised that way:
 
-    mixed_groups  share of groups whose rewards are not all equal: 0 for a batch solved throughout as
+    mixed_groups  fraction of groups with non-zero reward variance: 0 for a batch solved throughout as
                   for one failed throughout, and a falling T makes completions of a group alike.
-    signal        TAMPO's credit c of the drawn candidate (steps 5 and 6 of its paper), mapped by
+    credit        TAMPO's credit c of the drawn candidate (steps 5 and 6 of its paper), mapped by
                   r = (1 + c / m) / 2 with m the largest |c| of any candidate in any batch so far
                   and r = 1/2 while m = 0 [R]. Advantages have mean 0 in every group, so rewards
                   that all rise leave it as it is.
 
-A batch in which no trajectory could be scored teaches nothing.
+A batch in which no trajectory could be scored is skipped.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ from tampo.temperature.credit import checked_batch, mean_over_trajectories
 
 
 class BanditSettings(PolicySettings):
-    """Settings that the bandits share."""
+    """Settings common to the bandits."""
 
     candidates: list[Temperature] | None = Field(default=None, min_length=1)
     """Candidate temperatures; null is the study's candidates."""
-    reward: Literal["mixed_groups", "signal"] = "mixed_groups"
-    """What a batch is worth [R]."""
+    reward: Literal["mixed_groups", "credit"] = "mixed_groups"
+    """Reward of a batch [R]."""
 
 
 class Bandit(ClosedLoopPolicy, ABC):
-    """Draws one of K `arms` a step and learns its reward; a subclass says how."""
+    """Draws one of K `arms` per step and learns from its reward; a subclass says how."""
 
     Settings = BanditSettings
     STATE: ClassVar[tuple[str, ...]] = ("arms", "largest_credit")
 
     def __init__(self, arms: list[float], reward: str, seed: int) -> None:
         self.arms, self.reward, self.seed = list(arms), reward, seed
-        self.candidates = tuple(arms) if reward == "signal" else ()
+        self.candidates = tuple(arms) if reward == "credit" else ()
         self.largest_credit = 0.0
 
     @classmethod
@@ -85,7 +85,7 @@ class Bandit(ClosedLoopPolicy, ABC):
         if math.isnan(feedback.reward):
             return
         arm = self.choose(feedback.step)
-        if self.reward == "signal":
+        if self.reward == "credit":
             batch = checked_batch(log_likelihoods, advantages, self.candidates)
             reward = self._scaled_credit(arm, *batch)
         else:

@@ -1,4 +1,4 @@
-"""What the closed-loop baselines share: a temperature that moves inside a range, and a hold on failure."""
+"""What closed-loop baselines have in common: a temperature bounded to a range, held when a batch fails."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class BoundedPolicy(ClosedLoopPolicy, ABC):
 
     @abstractmethod
     def moved(self, measured: float, step: int) -> float:
-        """Return the next temperature, before it is cut to the range."""
+        """Return the next temperature, before it is clipped to the range."""
 
     def diagnostics(self) -> dict[str, Any]:
         """Return the temperature of the next step, and `held`: batches that could not be used."""

@@ -2,7 +2,7 @@
 
 Rule: T_s = start + (end - start) * (1 - cos(pi p)) / 2 with p = min(s, S - 1) / (S - 1).
 Defaults: 0.9 -> 1.5, the ends of TAMPO's linear baseline; `end` below `start` cools.
-Source: prime-rl pull request 1624 (January 2026; taken out again by 2193); the ends are a ruling [R].
+Source: prime-rl pull request 1624 (January 2026; taken out again by 2193); the ends are our choice [R].
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
 """E3's entropy controller: raises the temperature as the entropy of the rollouts falls, and back.
 
-Rule: T <- T * (1 + T * ln(H* / H) / (ln V + ln ln V)), cut to the range, with H the batch's entropy in
+Rule: T <- T * (1 + T * ln(H* / H) / (ln V + ln ln V)), clipped to the range, with H the batch's entropy in
 nats at its own temperature, V the vocabulary and H* the mean entropy of the first `target_steps`
-batches. With `anneal`, after the first 1 - anneal_share of the run
+batches. With `anneal`, after the first 1 - anneal_fraction of the run
 
     H* <- H0* * ((1 - anneal_floor) * (1 + cos(pi p)) / 2 + anneal_floor),  p from 0 to 1.
 
 Defaults: one target batch, no annealing (0.4 and 0.9 if switched on), the candidates' range.
-Source: E3 (arXiv 2505.18573) and its released scheduler, which has no range: the cut is a ruling [R].
+Source: E3 (arXiv 2505.18573) and its released scheduler, which has no range: clipping to the range is our
+choice [R].
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ class E3Settings(EntropyTargetSettings):
 
     anneal: bool = False
     """Lower the target at the end of the run."""
-    anneal_share: float = Field(default=0.4, gt=0, le=1)
-    """Share of the run, at its end, in which the target falls."""
+    anneal_fraction: float = Field(default=0.4, gt=0, le=1)
+    """Fraction of the run, at its end, in which the target falls."""
     anneal_floor: float = Field(default=0.9, gt=0, le=1)
     """Final over initial target."""
 
@@ -43,7 +44,7 @@ class E3(EntropyTargetPolicy):
         steps: int,
         vocabulary: int,
         anneal: bool,
-        anneal_share: float,
+        anneal_fraction: float,
         anneal_floor: float,
         **target: Any,
     ) -> None:
@@ -51,7 +52,7 @@ class E3(EntropyTargetPolicy):
         if vocabulary < 2:
             raise ValueError(f"vocabulary must be at least 2 for ln V > 0, got {vocabulary}")
         self.scale = math.log(vocabulary) + math.log(math.log(vocabulary))
-        self.steps, self.annealed = steps, int(steps * anneal_share) if anneal else 0
+        self.steps, self.annealed = steps, int(steps * anneal_fraction) if anneal else 0
         self.floor = anneal_floor
 
     @classmethod

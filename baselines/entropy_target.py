@@ -1,4 +1,4 @@
-"""What the entropy controllers share: the entropy they read, and the target they steer it to.
+"""What entropy controllers have in common: the entropy they measure and its target.
 
 They read the mean token entropy at the temperature of the loss's log-probabilities, which is the
 rollout's: the temperature acts on it directly. (In the ablation `logprob_temperature: one` that is the
@@ -24,7 +24,7 @@ class EntropyTargetSettings(BoundedSettings):
     target_entropy: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """Entropy H* in nats to hold; null is the mean of the first `target_steps` usable batches."""
     target_steps: int = Field(default=1, ge=1)
-    """Batches at the start temperature whose mean entropy is the target; of no use if one is given."""
+    """Batches at the start temperature whose mean entropy becomes the target; unused if a target is given."""
 
 
 class EntropyTargetPolicy(BoundedPolicy):

@@ -3,10 +3,10 @@
 Rule: p_k = (1 - γ) softmax(G)_k + γ / K, and after reward r of the drawn arm a:
 G_k <- discount * G_k for every k, then G_a <- G_a + rate * r / p_a. The first step is uniform.
 Defaults: γ = 0.2; discount = 0.95, the memory of TAMPO's average (α = 0.05); rate = 0.4, from simulated
-shares of mixed groups whose best candidate moves once in 200 steps. The rate of the original, γ / K,
-is made for longer memories than 20 steps: there it was no better than uniform.
+fractions of groups with non-zero reward variance, the best candidate moving once in 200 steps. The rate
+of the original, γ / K, suits longer memories than 20 steps; with this one it was no better than uniform.
 Source: Auer et al., "The Nonstochastic Multiarmed Bandit Problem" (SIAM J. Comput. 32(1), 2002),
-EXP3 in the form with the rate apart; discount, rate and γ are rulings of this project.
+EXP3 in the form with the rate apart; discount, rate and γ are our choices.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Exp3Settings(BanditSettings):
     """Settings of `exp3`."""
 
     exploration: float = Field(default=0.2, gt=0, le=1)
-    """Share γ of the uniform distribution in every draw [R]."""
+    """Weight γ of the uniform distribution in every draw [R]."""
     discount: float = Field(default=0.95, gt=0, le=1)
     """Factor on what was learned before, each batch [R]; 1 forgets nothing."""
     rate: float = Field(default=0.4, gt=0, allow_inf_nan=False)
@@ -55,8 +55,8 @@ class Exp3(Bandit):
     @property
     def probabilities(self) -> NDArray[np.float64]:
         """[K] distribution of the next draw."""
-        share = self.exploration
-        return (1 - share) * simplex.softmax(self.gains) + share / len(self.arms)
+        weight = self.exploration
+        return (1 - weight) * simplex.softmax(self.gains) + weight / len(self.arms)
 
     def choose(self, step: int) -> int:
         return simplex.draw(self.probabilities, generator(self.seed, "temperature", step))

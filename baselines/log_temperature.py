@@ -1,13 +1,13 @@
 """Log-temperature controller: SAC's update of its entropy weight, applied to the temperature.
 
-Rule: ln T <- ln T + rate * (H* - H), cut to the range, with H the batch's entropy in nats at its own
+Rule: ln T <- ln T + rate * (H* - H), clipped to the range, with H the batch's entropy in nats at its own
 temperature and H* the target, by default the entropy of the first batch.
-Defaults: rate 0.1 per nat. An error of 0.3 nats moves T by 3 % a step; the loop is stable while
+Defaults: rate 0.1 per nat. An error of 0.3 nats moves T by 3 % per step; the loop is stable while
 dH / d ln T stays below 2 / rate = 20 nats.
 Source: The step on log alpha in Soft Actor-Critic (arXiv 1812.05905).
 
-There alpha weighs an entropy bonus and Adam takes the steps. The use on the rollout temperature, with
-plain steps, and the rate are rulings [R].
+There alpha weighs an entropy bonus and Adam takes the steps. Its use on the rollout temperature, with
+plain steps, and the rate are our choices [R].
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Rule: T_i = centre + spread * (2 i / (G - 1) - 1) for the rollouts i = 0 .. G - 1 of every group, at
 every step. Each trajectory's likelihoods, ratio and entropy are taken at its own temperature.
 Defaults: centre 1.0, spread 0.2, so the group covers 0.8 .. 1.2.
-Source: openbrowser-ai pull request 60; the defaults are a ruling [R].
+Source: openbrowser-ai pull request 60; the defaults are our choice [R].
 
 The aim is fewer groups with all rewards equal. `spread` is half the width of the covered range: a review
 of that pull request found the two confused.

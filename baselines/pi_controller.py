@@ -1,15 +1,15 @@
 """PI controller: temperature from the entropy error and its sum, with anti-windup.
 
-Rule: T = start + kp * e + ki * sum(e), cut to the range, with e = H* - H in nats, H the batch's entropy
+Rule: T = start + kp * e + ki * sum(e), clipped to the range, with e = H* - H in nats, H the batch's entropy
 at its own temperature and H* the target, by default the entropy of the first batch. An error that
 would push the temperature further past an end of the range is not added to the sum (conditional
 integration), so the temperature leaves the end as soon as the error turns.
-Defaults: kp 0.2 and ki 0.1 per nat. An error of 0.3 nats moves T by 0.06 at once and by 0.03 a step;
+Defaults: kp 0.2 and ki 0.1 per nat. An error of 0.3 nats moves T by 0.06 at once and by 0.03 per step;
 the loop is stable while dH / dT stays below 2 / (2 kp + ki) = 4 nats.
 Source: The textbook controller; EntroPIC (arXiv 2511.15248) holds entropy by one, through the loss.
 
-EntroPIC acts on the weights of positive and negative samples, not on the temperature. Its gains were
-not found; ours are a ruling [R].
+EntroPIC acts on the weights of positive and negative samples, not on the temperature. Its gains are
+not published; these are our choice [R].
 """
 
 from __future__ import annotations

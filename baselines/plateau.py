@@ -2,13 +2,13 @@
 
 Rule: with w = `window`, once 2 w rewards have come in since the last raise and the mean of the newest w
 differs from that of the w before by at most `tolerance`, raise T by `raise_by`, up to `highest`, and
-start counting anew. T never falls.
+start counting again. T never falls.
 Defaults: window 10, tolerance 0.01 (in units of the reward), raise_by 0.1, the candidates' range.
 Source: GLM-4.5 (arXiv 2508.06471, section 3.2).
 
 GLM-4.5 raises T once the average reward is stable, to the highest value whose held-out score is within
 1 % of the best of a sweep. The sweep over held-out problems is replaced by a fixed raise without a
-check, because it would cost an evaluation per candidate; window, tolerance and raise are rulings [R].
+check, because it would cost an evaluation per candidate; window, tolerance and raise are our choices [R].
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class PlateauSettings(BoundedSettings):
 
 
 class Plateau(BoundedPolicy):
-    """A staircase up, one step a plateau of the mean reward."""
+    """A staircase up, one step per plateau of the mean reward."""
 
     Settings = PlateauSettings
     STATE: ClassVar[tuple[str, ...]] = ("temperature", "held", "rewards", "raises")

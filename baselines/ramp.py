@@ -1,4 +1,4 @@
-"""Schedules that lead from one temperature to another: what linear, cosine and exponential share."""
+"""Schedules that lead from one temperature to another: common to linear, cosine and exponential."""
 
 from __future__ import annotations
 
@@ -42,4 +42,4 @@ class Ramp(OpenLoopPolicy, ABC):
 
     @abstractmethod
     def covered(self, progress: float) -> float:
-        """Return f(p), the share of the way covered at progress p in [0, 1]."""
+        """Return f(p), the fraction of the way covered at progress p in [0, 1]."""

@@ -4,7 +4,7 @@ Rule: T_s = the temperature that the run of `method` drew at step s. The replayi
 temperatures in the same order, but they do not answer to its own rollouts: what is left of a learned
 policy's advantage over its replay is owed to adaptation.
 Defaults: none; `method` must be named.
-Source: Yoked controls of experimental psychology; as a control for temperature a ruling [R].
+Source: Yoked controls of experimental psychology; using it as a control for temperature is our choice [R].
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Source: POLARIS, training scripts for Qwen3-4B.
 
 POLARIS starts where accuracy just begins to fall while
 diversity rises, and picks each later temperature by a search that restores the first stage's
-diversity. Here the temperatures are given and nothing is searched; equal stages are a ruling [R].
+diversity. Here the temperatures are given and nothing is searched; equal stages are our choice [R].
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class StagedSettings(PolicySettings):
     stages: list[Temperature] = Field(default=[1.4, 1.45, 1.5], min_length=1)
     """Temperature of each stage [S]."""
     boundaries: list[float] | None = None
-    """Share of the run at which each stage but the first begins; null cuts equal stages [R]."""
+    """Fraction of the run at which each stage after the first begins; null gives equal stages [R]."""
 
     @model_validator(mode="after")
     def _boundaries_fit(self) -> StagedSettings:
@@ -37,14 +37,14 @@ class StagedSettings(PolicySettings):
         rising = all(a < b for a, b in itertools.pairwise(edges))
         if len(self.boundaries) != len(self.stages) - 1 or not rising:
             raise ValueError(
-                f"boundaries {self.boundaries} must be {len(self.stages) - 1} rising shares inside "
+                f"boundaries {self.boundaries} must be {len(self.stages) - 1} rising fractions inside "
                 f"(0, 1), one for each of the {len(self.stages)} stages but the first"
             )
         return self
 
 
 class Staged(OpenLoopPolicy):
-    """One temperature a stage of the run."""
+    """One temperature per stage of the run."""
 
     Settings = StagedSettings
 
@@ -52,7 +52,7 @@ class Staged(OpenLoopPolicy):
         if boundaries is None:
             boundaries = [k / len(stages) for k in range(1, len(stages))]
         self.stages = list(stages)
-        self.begins = [share * steps - ROUNDING for share in boundaries]
+        self.begins = [fraction * steps - ROUNDING for fraction in boundaries]
 
     @classmethod
     def from_settings(cls, settings: StagedSettings, context: PolicyContext) -> Staged:

@@ -3,12 +3,12 @@
 Rule: candidate k has the discounted count n_k and reward sum S_k of its batches. Its value is believed
 to be normal around (τ m + S_k / σ²) / (τ + n_k / σ²) with variance 1 / (τ + n_k / σ²), τ = 1 / prior²
 and m = Σ S / Σ n (1/2 before the first batch): what has faded is taken to be as good as the rest.
-A step draws one value each and takes the largest; a batch multiplies all n and S by the discount, then
-adds 1 and its reward to those of the drawn candidate. The first step is uniform.
-Defaults: discount = 0.95, the memory of TAMPO's average (α = 0.05); σ = 0.15, the standard error of a
-share of mixed groups over 12 prompts; prior = 0.15.
+Each step draws one value per candidate and takes the largest; a batch multiplies all n and S by the
+discount, then adds 1 and its reward to those of the drawn candidate. The first step is uniform.
+Defaults: discount = 0.95, the memory of TAMPO's average (α = 0.05); σ = 0.15, the standard error of
+that fraction (`mixed_groups`) over 12 prompts; prior = 0.15.
 Source: Qi, Wang & Zhu, "Discounted Thompson Sampling for Non-Stationary Bandit Problems" (arXiv
-2305.10718); the mean of the prior and the defaults are rulings of this project.
+2305.10718); the mean of the prior and the defaults are our choices.
 """
 
 from __future__ import annotations

@@ -5,10 +5,10 @@ argmax_k m_k + c sqrt(ln(min(s, W)) / n_k), s batches seen; a candidate that the
 goes first. Equal ones are drawn from at random, so the first K steps take the candidates in random
 order, which keeps temperature apart from training progress.
 Defaults: W = 40, whose mean age of 20 batches is that of TAMPO's average (α = 0.05); c = 0.1, from
-simulated shares of mixed groups whose best candidate moves once in 200 steps. Less than the theory
-asks for: the window alone makes every candidate come round each W steps.
+simulated fractions of groups with non-zero reward variance, the best candidate moving once in 200 steps.
+Theory asks for more, but the window alone makes every candidate come round every W steps.
 Source: Garivier & Moulines, "On Upper-Confidence Bound Policies for Switching Bandit Problems"
-(ALT 2011); W, c and the random ties are rulings of this project.
+(ALT 2011); W, c and the random ties are our choices.
 """
 
 from __future__ import annotations

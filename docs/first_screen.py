@@ -64,7 +64,7 @@ def _panel(axes: Axes, data: pd.DataFrame, column: str, title: str) -> None:
 
 @styled
 def save_figure(path: Path) -> None:
-    """Draw temperature and reward over training, side by side: the same bytes for the same data."""
+    """Draw temperature and reward over training, side by side, reproducible byte for byte."""
     figure = Figure(SIZE, layout="constrained")
     left, right = figure.subplots(1, 2)
     _panel(left, figure_table("temperatures"), "temperature", "Rollout temperature")
@@ -79,14 +79,14 @@ def save_figure(path: Path) -> None:
 
 
 def result_table() -> str:
-    """Return the README's table: mean Pass@1 of every trained method, and TAMPO less that method."""
+    """Return the README's table: mean Pass@1 of every trained method, and TAMPO minus that method."""
     study = load_study(EVIDENCE / "report" / "study.yaml")
     scores = pd.read_csv(EVIDENCE / "report" / "table1.csv", dtype={"method": str})
     first = scores[scores["metric"] == "pass@1"].set_index("method")
     compared = comparisons(
         study, pd.read_csv(EVIDENCE / "aggregate" / "problem_scores.csv.xz"), k=1
     )
-    against = {one.rival: one for one in compared}
+    against = {one.baseline: one for one in compared}
     rows = [
         "| rollout temperature | mean Pass@1, % | TAMPO minus this, points |",
         "| --- | --- | --- |",
@@ -106,7 +106,7 @@ def result_table() -> str:
 
 
 def _finding(compared: list[Comparison]) -> str:
-    apart = [LINES[one.rival][0] for one in compared if one.found.low > 0 or one.found.high < 0]
+    apart = [LINES[one.baseline][0] for one in compared if one.found.low > 0 or one.found.high < 0]
     if not apart:
         return "No difference is significant."
     return f"Significant, the interval excludes 0: the difference to {', '.join(apart)}."
@@ -117,7 +117,7 @@ def with_table(text: str) -> str:
     before, _, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not end:
-        raise ValueError(f"{README}: the lines {BEGIN!r} and {END!r} must stand in it")
+        raise ValueError(f"{README}: the lines {BEGIN!r} and {END!r} must be in it")
     return f"{before}{BEGIN}\n{result_table()}\n{END}{after}"
 
 

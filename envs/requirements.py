@@ -1,4 +1,4 @@
-"""Print the project's pinned dependencies, one a line, with those of the extras that are named.
+"""Print the project's pinned dependencies, one per line, with those of the extras that are named.
 
 python envs/requirements.py pyproject.toml [EXTRA ...]
 """

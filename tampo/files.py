@@ -7,19 +7,19 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 
 class IncompleteResults(ValueError):
-    """Runs are missing or incomplete; the message names every one."""
+    """Runs are missing or incomplete; the message names all of them."""
 
 
 @contextmanager
 def written_whole(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it onto `path` when the block ends well.
+    """Yield a temporary path beside `path`; rename it onto `path` when the block succeeds.
 
     The file is flushed to disk before the rename, so a crash leaves the old file or the new one.
     """
@@ -55,7 +55,7 @@ def write_json(path: str | Path, value: Any) -> None:
 
 @contextmanager
 def directory_written_whole(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary directory beside `path`; swap it in for `path` when the block ends well."""
+    """Yield a temporary directory beside `path`; swap it in for `path` when the block succeeds."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
@@ -104,6 +104,6 @@ def read_jsonl(path: str | Path) -> list[dict]:
     return rows
 
 
-def to_jsonl(rows: list[dict]) -> str:
-    """Render rows as JSON lines, one compact object a line; NaN is refused."""
+def to_jsonl(rows: Sequence[Any]) -> str:
+    """Render rows as JSON lines, one compact object per line; NaN is refused."""
     return "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)

@@ -1,8 +1,8 @@
-"""Where everything of `results/` lies and what it is called: each name stands here once.
+"""Where everything in `results/` is and what it is called: each name is defined here once.
 
 A study's folder has one folder per stage. Functions return paths below such a folder; given wildcards
 (`"{method}"`) instead of names they return the patterns of the workflow's rules. What the columns mean
-is told where they are computed (`tampo.records`, `tampo.stages.aggregate`) and in `results/README.md`.
+is documented where they are computed (`tampo.records`, `tampo.stages.aggregate`) and in `results/README.md`.
 
 Standard library alone: this file travels with a packed study to machines that lack the package.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 
 RESULTS = Path("results")
 LOGS = Path("logs")
-TIMINGS = Path("benchmarks")
+TIMINGS = Path("timings")
 """Snakemake's record of time and memory of each job."""
 
 # Folders of a study, one per stage -------------------------------------------------------------------
@@ -65,7 +65,7 @@ DIVERGED_FILE = "diverged.json"
 STEPS_LOG, POLICY_LOG, TRAJECTORIES = "steps.jsonl", "policy.jsonl", "trajectories.parquet"
 TRAINING_LOGS = (STEPS_LOG, POLICY_LOG, TRAJECTORIES)
 RESUME, RESUME_IDENTITY = "resume", "identity.json"
-"""What an unfinished training run needs to go on, and whose it is."""
+"""What an unfinished training run needs to continue, and which run it is."""
 
 PARTIAL = ".partial"
 """Responses of an evaluation that has not ended."""
@@ -154,7 +154,7 @@ FINISHED, DIVERGED = "finished", "diverged"
 LOW, HIGH = "low", "high"
 NUM_SEEDS = "num_seeds"
 AVERAGE = "average"
-"""The unweighted mean over benchmarks, beside the benchmarks' own names."""
+"""The unweighted mean over benchmarks, listed with the benchmarks."""
 
 CLAIM_COLUMNS = [
     *("id", "claim", "verdict", "estimate", LOW, HIGH),
@@ -163,7 +163,7 @@ CLAIM_COLUMNS = [
 
 # Metrics of scores.csv -------------------------------------------------------------------------------
 
-AT_LIMIT = "at_limit"
+LENGTH_LIMITED = "length_limited"
 TRAINING, EVALUATION = "training", "evaluation"
 """Stand for a benchmark where a row of scores.csv is a cost."""
 ROLLOUT_TOKENS, ROLLOUT_TRUNCATED = "rollout_tokens", "rollout_truncated"

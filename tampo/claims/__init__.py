@@ -1,8 +1,8 @@
 """A verdict on every claim of the paper, and the test behind it.
 
 `claims_table(study, inputs)` judges claims C1 to C9 and the controls X1 to X3 by the tables of one
-study: *supported*, *contradicted*, *undecided* or *not tested here*. Which method of a study plays
-which part follows from policies and settings (`tampo.claims.roles`), never from names.
+study: *supported*, *contradicted*, *undecided* or *not tested here*. Which method has which role
+follows from policies and settings (`tampo.claims.roles`), never from names.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ CLAIMS: tuple[Judge, ...] = (
 
 
 def claims_table(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
-    """Return one row a claim.
+    """Return one row per claim.
 
     Returns:
         id, claim, verdict, estimate, low, high, unit, published, test, detail; estimate, low and

@@ -1,4 +1,4 @@
-"""What a claim of the paper is here: a statement, what was measured of it, and a verdict."""
+"""What a claim of the paper is here: a statement, what was measured, and a verdict."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Claim:
     test: str
     """One sentence: the rule that led to the verdict."""
     detail: str
-    """What the rule saw: every comparison with its numbers, or why nothing was tested."""
+    """What the rule found: every comparison with its numbers, or why nothing was tested."""
     unit: str
     """Unit of estimate, interval and published value."""
     estimate: float | None = None

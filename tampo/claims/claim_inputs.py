@@ -34,7 +34,7 @@ class ClaimInputs:
     problem_scores: pd.DataFrame
     """method, seed, benchmark, problem, metric, value, n."""
     steps: pd.DataFrame | None = None
-    """method, seed, step, temperature, seconds, tokens, ...: one row an optimiser step."""
+    """method, seed, step, temperature, seconds, tokens, ...: one row per optimiser step."""
     optimal_temperatures: pd.DataFrame | None = None
     """method, seed, sign (of the advantage: positive, negative, zero), temperature, count."""
     unimodality: pd.DataFrame | None = None

@@ -1,11 +1,11 @@
-"""Does training raise the reward? The start of a run beside its end, at one temperature.
+"""Does training raise the reward? The start of a run against its end, at one temperature.
 
 Only runs at a fixed temperature can say so: where the temperature moves, so does the reward of the same
 model. The first quarter of the steps is compared with the last. What was sampled in a step are prompts,
 each with a group of rollouts, so the unit is the group's mean reward: rollouts of one prompt are alike,
-and counting them one by one would count the prompt several times. Groups are drawn, and dealt out
-anew, within each run; intervals and p-values therefore speak of these runs, whose number says how far they
-can stand for others.
+and counting them one by one would count the prompt several times. Groups are resampled, and permuted,
+within each run; intervals and p-values therefore cover these runs only, and their number says how far
+they generalise.
 
 - *Interval*: percentile bootstrap of groups within run and window.
 - *p-value*: two-sided permutation of the groups of both windows within each run. Without any
@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,7 @@ from tampo.study.study import Study
 from tampo.temperature.permutation_null import shuffle_within_groups
 
 WINDOW = 0.25
-"""Share of the steps that is a run's start, and its end."""
+"""Fraction of the steps that counts as a run's start, and as its end."""
 BATCH = 500
 """Permutations that are held in memory at a time."""
 COLUMNS = [
@@ -62,13 +63,13 @@ class Windows:
 
     @property
     def rise(self) -> float:
-        """Mean of the end less that of the start."""
+        """Mean at the end minus mean at the start."""
         return float(self.end.mean() - self.start.mean())
 
 
 @dataclass(frozen=True)
 class Rise:
-    """What some runs gained from start to end, each run weighing the same; (value, low, high)."""
+    """What some runs gained from start to end, runs weighted equally; (value, low, high)."""
 
     start: tuple[float, float, float]
     end: tuple[float, float, float]
@@ -83,7 +84,7 @@ def group_means(trajectories: pd.DataFrame) -> pd.DataFrame:
         trajectories: step, group (within the step), reward; NaN where a rollout could not be scored.
 
     Returns:
-        step, reward: a row a group that has any reward.
+        step, reward: a row per group that has any reward.
     """
     means = trajectories.groupby([STEP, GROUP])[REWARD].mean().dropna()
     return means.reset_index()[[STEP, REWARD]]
@@ -109,7 +110,7 @@ def rise(runs: Sequence[Windows], settings: Statistics, rng: np.random.Generator
     """Compare the ends of some runs of one method with their starts."""
     tail = (1 - settings.confidence) / 2
 
-    def estimate(value: float, draws: np.ndarray) -> tuple[float, float, float]:
+    def estimate(value: float | np.floating, draws: np.ndarray) -> tuple[float, float, float]:
         low, high = np.quantile(draws, [tail, 1 - tail])
         return float(value), float(low), float(high)
 
@@ -162,11 +163,11 @@ def learning_rows(
         diverged: runs that have no end to compare with their start.
 
     Returns:
-        One row a method: `COLUMNS`. `groups` are those compared, `runs_up` the runs that ended above
+        One row per method: `COLUMNS`. `groups` are those compared, `runs_up` the runs that ended above
         their start, `holm` the p-value adjusted for the methods. Methods whose runs are too short
         for two windows are left out.
     """
-    rows = []
+    rows: list[list[Any]] = []
     for method in roles(study).fixed:
         steps = study.training_of(method).steps
         paths = [

@@ -1,8 +1,9 @@
-"""Which method of a study plays which part in a claim, read from policies and settings."""
+"""Which method of a study has which role in a claim, read from policies and settings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from tampo.claims.claim_inputs import NotTested
 from tampo.study.study import UNTRAINED, Method, Study
@@ -15,16 +16,16 @@ PAPER = MetaPolicySettings()
 
 @dataclass(frozen=True)
 class Roles:
-    """Names of methods by the part they play; methods with training settings of their own play none.
+    """Names of methods by role; methods with training settings of their own have none.
 
-    A part that several methods could play is played by the first of the study, but for those that
-    are lists.
+    Where several methods fit a role, the study's first has it, except for roles that are
+    lists.
     """
 
     base: str | None = None
     """The base model itself."""
     tampo: str | None = None
-    """TAMPO with the paper's settings; its warm-up is a ruling of this project and left open."""
+    """TAMPO with the paper's settings; its warm-up is our choice and left open."""
     fixed: list[str] = field(default_factory=list)
     """Fixed temperatures."""
     linear: list[str] = field(default_factory=list)
@@ -40,11 +41,17 @@ class Roles:
     shuffled: str | None = None
     """The paper's TAMPO, but for advantages that are shuffled."""
 
-    def required(self, *parts: str) -> None:
-        """Raise NotTested unless each of `parts` is played; the message names all that are not."""
+    def required(self, *parts: str) -> list[str]:
+        """Return the methods that play `parts`, one part after another.
+
+        Raises:
+            NotTested: a part is played by none; the message names all such parts.
+        """
         absent = [_DESCRIPTIONS[part] for part in parts if not getattr(self, part)]
         if absent:
             raise NotTested(f"the study has no {', no '.join(absent)}")
+        played = [getattr(self, part) for part in parts]
+        return [name for part in played for name in ([part] if isinstance(part, str) else part)]
 
 
 _DESCRIPTIONS = {
@@ -59,7 +66,7 @@ _DESCRIPTIONS = {
 
 
 def roles(study: Study) -> Roles:
-    """Return who plays which part in a study."""
+    """Return which method has which role in a study."""
     untrained = [m.name for m in study.methods if m.policy == UNTRAINED]
     plain = [
         m
@@ -83,7 +90,7 @@ def roles(study: Study) -> Roles:
     )
 
 
-def _settings(method: Method):
+def _settings(method: Method) -> Any:
     return policy_class(method.policy).Settings(**method.settings)
 
 

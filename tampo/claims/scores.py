@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tampo import layout
 from tampo.claims.claim_inputs import ClaimInputs, NotTested
-from tampo.claims.roles import Roles, roles
+from tampo.claims.roles import roles
 from tampo.claims.verdicts import Finding, all_positive, claim
 from tampo.layout import AVERAGE, METHOD, METRIC
 from tampo.seeds import generator
@@ -52,7 +52,7 @@ def beats_schedules_at_one(study: Study, inputs: ClaimInputs) -> Finding:
     "C2",
     "TAMPO's mean Pass@8 beats every fixed temperature and the linear schedule",
     unit="points",
-    published=1.7,
+    published=1.2,
 )
 def beats_schedules_at_eight(study: Study, inputs: ClaimInputs) -> Finding:
     """As C1, for Pass@8."""
@@ -64,9 +64,9 @@ def best_alpha(study: Study, inputs: ClaimInputs) -> Finding:
     """Paired differences in mean Pass@1 of TAMPO with α = 0.05 and with each other published α, all
     else equal; the rule is that of C1."""
     parts = roles(study)
-    parts.required("tampo")
-    rivals = _published(parts.alphas, PUBLISHED_ALPHAS, "α")
-    return _judge(study, inputs, [(parts.tampo, rival) for rival in rivals], 1)
+    (tampo,) = parts.required("tampo")
+    baselines = _published(parts.alphas, PUBLISHED_ALPHAS, "α")
+    return _judge(study, inputs, _against(tampo, baselines), 1)
 
 
 @claim(
@@ -79,9 +79,9 @@ def best_top_p(study: Study, inputs: ClaimInputs) -> Finding:
     """Paired differences in mean Pass@1 of TAMPO with p = 0.7 and with each other published p, and of
     p = 0.5 and p = 0.9 and greedy; the rule is that of C1 over all five."""
     parts = roles(study)
-    parts.required("tampo")
+    (tampo,) = parts.required("tampo")
     greedy, *others = _published(parts.top_ps, PUBLISHED_TOP_PS, "top-p")
-    pairs = [(parts.tampo, rival) for rival in (greedy, *others)]
+    pairs = _against(tampo, [greedy, *others])
     return _judge(study, inputs, [*pairs, *((other, greedy) for other in others)], 1)
 
 
@@ -91,10 +91,8 @@ def beats_grpo_on_ecqa(study: Study, inputs: ClaimInputs) -> Finding:
     the rule is that of C1."""
     if ECQA not in [b.name for b in study.benchmarks]:
         raise NotTested(f"the study has no benchmark {ECQA}")
-    parts = roles(study)
-    parts.required("tampo", "fixed", "base")
-    pairs = [(parts.tampo, rival) for rival in (*parts.fixed, parts.base)]
-    return _judge(study, inputs, pairs, 1, [ECQA])
+    tampo, *baselines = roles(study).required("tampo", "fixed", "base")
+    return _judge(study, inputs, _against(tampo, baselines), 1, [ECQA])
 
 
 @claim("X1", "TAMPO beats temperatures drawn uniformly from its candidates", unit="points")
@@ -113,25 +111,23 @@ def beats_replay(study: Study, inputs: ClaimInputs) -> Finding:
 
 @claim("X3", "TAMPO beats itself with advantages shuffled within groups", unit="points")
 def beats_shuffled(study: Study, inputs: ClaimInputs) -> Finding:
-    """Paired difference in mean Pass@1 of TAMPO and the same machinery without a signal; the rule is
-    that of C1."""
+    """Paired difference in mean Pass@1 of TAMPO and the same machinery without temperature credit; the
+    rule is that of C1."""
     return _beats_control(study, inputs, "shuffled")
 
 
 def _beats_schedules(study: Study, inputs: ClaimInputs, k: int) -> Finding:
-    parts = roles(study)
-    parts.required("tampo", "fixed", "linear")
-    return _judge(study, inputs, _against(parts, [*parts.fixed, *parts.linear]), k)
+    tampo, *baselines = roles(study).required("tampo", "fixed", "linear")
+    return _judge(study, inputs, _against(tampo, baselines), k)
 
 
 def _beats_control(study: Study, inputs: ClaimInputs, part: str) -> Finding:
-    parts = roles(study)
-    parts.required("tampo", part)
-    return _judge(study, inputs, _against(parts, [getattr(parts, part)]), 1)
+    tampo, *baselines = roles(study).required("tampo", part)
+    return _judge(study, inputs, _against(tampo, baselines), 1)
 
 
-def _against(parts: Roles, rivals: Sequence[str]) -> list[Pair]:
-    return [(parts.tampo, rival) for rival in rivals]
+def _against(method: str, baselines: Sequence[str]) -> list[Pair]:
+    return [(method, baseline) for baseline in baselines]
 
 
 def _published(found: dict[float, str], values: Sequence[float], name: str) -> list[str]:
@@ -150,9 +146,9 @@ def _judge(
 ) -> Finding:
     """Judge whether the first of every pair scores higher on average over benchmarks.
 
-    One run a method is never more than undecided: a claim about a method is one about its runs,
-    and how they vary is then unknown. A pair is compared on the seeds that both finished; one without
-    such a seed keeps the claim from being supported.
+    With one run per method the verdict is never more than undecided: a claim about a method is
+    about its runs, and how they vary is then unknown. A pair is compared on the seeds that both
+    finished; one without such a seed keeps the claim from being supported.
     """
     if k not in study.evaluation.pass_k:
         raise NotTested(f"the study does not report Pass@{k}")
@@ -168,7 +164,7 @@ def _judge(
     notes = [_describe(c, p) for c, p in zip(found, adjusted, strict=True)]
     if any(d.runs < 2 for d in differences):
         notes.append(
-            "one run a method: how runs vary is unknown, intervals speak of problems alone"
+            "one run per method: how runs vary is unknown, intervals cover problems only"
             if all(d.runs < 2 for d in differences)
             else "a comparison on one seed decides nothing: how runs vary is unknown"
         )
@@ -177,7 +173,7 @@ def _judge(
     notes += _on_common_seeds(inputs, pairs, found)
     detectable = study_detectable(differences, settings.confidence)
     notes.append(
-        f"a single comparison finds a true difference of {100 * detectable:.1f} points with "
+        f"a single comparison detects a true difference of {100 * detectable:.1f} points with "
         f"{100 * POWER:.0f} % power"
     )
     least = min(differences, key=lambda d: d.difference)
@@ -213,8 +209,8 @@ def _compare(
     settings: Statistics,
 ) -> list[_Comparison]:
     methods = list(dict.fromkeys(name for pair in pairs for name in pair))
-    scored = inputs.problem_scores
-    scored = set(scored[scored[METRIC] == metric][METHOD])
+    scores = inputs.problem_scores
+    scored = set(scores[scores[METRIC] == metric][METHOD])
     gone = [name for name in methods if inputs.outcomes.all_diverged(name)]
     absent = [name for name in methods if name not in (*scored, *gone)]
     if absent:
@@ -246,7 +242,7 @@ def _describe(comparison: _Comparison, adjusted: float) -> str:
     first, second = comparison.pair
     errors = found.difference / found.standard_error if found.standard_error else float("nan")
     return (
-        f"{first} less {second}: {100 * found.difference:+.2f} "
+        f"{first} minus {second}: {100 * found.difference:+.2f} "
         f"[{100 * found.low:+.2f}, {100 * found.high:+.2f}] points, {errors:+.1f} standard errors, "
         f"p = {found.p_value:.3g}, Holm {adjusted:.3g}, permutation of {swapped.unit}s "
         f"{swapped.p_value:.3g} (at least {swapped.smallest:.2g})"

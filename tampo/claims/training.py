@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from tampo.claims.claim import Verdict
 from tampo.claims.claim_inputs import ClaimInputs, NotTested
 from tampo.claims.roles import roles
 from tampo.claims.verdicts import Finding, all_positive, claim, run_mean
@@ -33,12 +34,12 @@ from tampo.temperature.meta_policy import MetaPolicySettings
 
 TIME_MARGIN = 0.05
 """Training that takes at most this much longer counts as no longer [R]."""
-UNIMODAL_SHARE = 0.99
+UNIMODAL_FRACTION = 0.99
 """C7 is supported once the data exclude that one trajectory in a hundred has two peaks [R]."""
 SEPARATION_MARGIN = 0.05
-"""A probability of superiority nearer to one half than this separates nothing worth a claim [R]."""
+"""A probability of superiority closer to one half than this is too small to claim a separation [R]."""
 WINDOW = 0.25
-"""Share of the steps after warm-up that counts as "after warm-up", and as "later" [R]."""
+"""Fraction of the steps after warm-up that counts as "after warm-up", and as "later" [R]."""
 
 
 @claim("C6", "Training takes no longer than with a fixed temperature", "ratio", published=1.0)
@@ -46,9 +47,8 @@ def takes_no_longer(study: Study, inputs: ClaimInputs) -> Finding:
     """Ratio of TAMPO's training seconds to the geometric mean of the fixed temperatures' with the
     same seed, Student's interval over seeds on its logarithm: supported if the interval ends at or
     below 1.05, contradicted if it begins above 1.05."""
-    parts = roles(study)
-    parts.required("tampo", "fixed")
-    steps = inputs.of_training(STEPS, [SECONDS, TOKENS], [parts.tampo, *parts.fixed])
+    tampo, *fixed = roles(study).required("tampo", "fixed")
+    steps = inputs.of_training(STEPS, [SECONDS, TOKENS], [tampo, *fixed])
     totals = steps.groupby([SEED, METHOD])[[SECONDS, TOKENS]].sum()
     seconds = totals[SECONDS].unstack()
     if inputs.outcomes.diverged:
@@ -58,19 +58,19 @@ def takes_no_longer(study: Study, inputs: ClaimInputs) -> Finding:
     if seconds.isna().any(axis=None):
         raise NotTested("steps.csv lacks seeds of some methods")
     logs = np.log(seconds)
-    note = _without(inputs, [parts.tampo, *parts.fixed])
-    ratios = list(logs[parts.tampo] - logs[parts.fixed].mean(axis=1))
+    note = _without(inputs, [tampo, *fixed])
+    ratios = list(logs[tampo] - logs[fixed].mean(axis=1))
     found = run_mean(ratios, study.statistics.confidence, note)
     estimate, low, high = np.exp([found.mean, found.low, found.high])
-    verdict = "undecided"
+    verdict: Verdict = "undecided"
     if high <= 1 + TIME_MARGIN:
         verdict = "supported"
     elif low > 1 + TIME_MARGIN:
         verdict = "contradicted"
     tokens = totals[TOKENS].unstack().mean()
     detail = "; ".join(
-        f"{name}: {seconds[name].mean():.1f} s and {tokens[name]:.0f} tokens a run"
-        for name in [parts.tampo, *parts.fixed]
+        f"{name}: {seconds[name].mean():.1f} s and {tokens[name]:.0f} tokens per run"
+        for name in [tampo, *fixed]
     )
     detail += note
     return Finding(verdict, float(estimate), float(low), float(high), detail)
@@ -82,9 +82,9 @@ def _without(inputs: ClaimInputs, methods: Sequence[str]) -> str:
     return f"; without runs that diverged ({note})" if note else ""
 
 
-@claim("C7", "A trajectory's likelihood is unimodal in the temperature", "share", published=1.0)
+@claim("C7", "A trajectory's likelihood is unimodal in the temperature", "fraction", published=1.0)
 def likelihood_is_unimodal(study: Study, inputs: ClaimInputs) -> Finding:
-    """Share of recorded trajectories whose likelihood has one peak over the candidates: contradicted
+    """Fraction of recorded trajectories whose likelihood has one peak over the candidates: contradicted
     by a single one with two peaks beyond rounding, supported if there is none and Jeffreys' interval
     lies above 0.99."""
     table = inputs.of_training(UNIMODALITY, [TRAJECTORY_COUNT, UNIMODAL])
@@ -92,12 +92,12 @@ def likelihood_is_unimodal(study: Study, inputs: ClaimInputs) -> Finding:
     if seen == 0:
         without = _without(inputs, study.trained_methods)
         raise NotTested(f"unimodality.csv has no trajectories{without}")
-    share = single / seen
-    low, high = jeffreys_interval(share, seen, study.statistics.confidence)
-    verdict = "undecided"
+    fraction = single / seen
+    low, high = jeffreys_interval(fraction, seen, study.statistics.confidence)
+    verdict: Verdict = "undecided"
     if single < seen:
         verdict = "contradicted"
-    elif low >= UNIMODAL_SHARE:
+    elif low >= UNIMODAL_FRACTION:
         verdict = "supported"
     detail = f"{single} of {seen} trajectories of {len(table)} runs have one peak"
     if single < seen:
@@ -105,7 +105,7 @@ def likelihood_is_unimodal(study: Study, inputs: ClaimInputs) -> Finding:
         names = [f"{m} seed {s}" for m, s in zip(runs[METHOD], runs[SEED], strict=True)]
         detail += f"; others in {', '.join(names)}"
     detail += _without(inputs, study.trained_methods)
-    return Finding(verdict, share, low, high, detail)
+    return Finding(verdict, fraction, low, high, detail)
 
 
 def probability_of_lower(first: pd.DataFrame, second: pd.DataFrame) -> float:
@@ -130,12 +130,11 @@ def optimal_temperatures_differ(study: Study, inputs: ClaimInputs) -> Finding:
     seeds with Student's interval: supported if all differ from 0.5 with p <= 1 - confidence after
     Holm's adjustment, contradicted if an interval lies within 0.45 to 0.55; the estimate is the one
     nearest to 0.5."""
-    parts = roles(study)
-    parts.required("fixed")
-    table = inputs.of_training(OPTIMAL_TEMPERATURES, [SIGN, TEMPERATURE, COUNT], parts.fixed)
+    fixed = roles(study).required("fixed")
+    table = inputs.of_training(OPTIMAL_TEMPERATURES, [SIGN, TEMPERATURE, COUNT], fixed)
     confidence = study.statistics.confidence
     found, notes = {}, []
-    for method in parts.fixed:
+    for method in fixed:
         chances, means = _separations(table[table[METHOD] == method])
         if len(chances) < 2:
             raise NotTested(
@@ -156,13 +155,13 @@ def optimal_temperatures_differ(study: Study, inputs: ClaimInputs) -> Finding:
         f"Holm {p:.3g}, {note}"
         for (method, mean), p, note in zip(found.items(), adjusted, notes, strict=True)
     )
-    detail += _without(inputs, parts.fixed)
+    detail += _without(inputs, fixed)
     low, high = np.clip([0.5 + least.low, 0.5 + least.high], 0.0, 1.0)
     return Finding(verdict, 0.5 + least.mean, float(low), float(high), detail)
 
 
 def _separations(table: pd.DataFrame) -> tuple[list[float], tuple[float, float]]:
-    """Return one separation a run that has both signs, and the mean temperature of each sign."""
+    """Return one separation per run that has both signs, and the mean temperature of each sign."""
     chances = []
     for _, run in table.groupby(SEED):
         good, bad = (run[(run[SIGN] == sign) & (run[COUNT] > 0)] for sign in (POSITIVE, NEGATIVE))
@@ -187,23 +186,22 @@ def temperature_falls(study: Study, inputs: ClaimInputs) -> Finding:
     warm-up: supported if over seeds the first lies above the candidates' mean, which uniform draws
     have, and above the last, contradicted if it lies below one of them, each with p <= 1 - confidence
     after Holm's adjustment (Student's t); the estimate is the first."""
-    parts = roles(study)
-    parts.required("tampo")
-    own = MetaPolicySettings(**study.method(parts.tampo).settings)
-    training = study.training_of(parts.tampo)
+    (tampo,) = roles(study).required("tampo")
+    own = MetaPolicySettings(**study.method(tampo).settings)
+    training = study.training_of(tampo)
     warmup = training.warmup_steps if own.warmup_steps is None else own.warmup_steps
     window = int(WINDOW * (training.steps - warmup))
     if window < 1:
         raise NotTested(f"{training.steps - warmup} steps after warm-up have no quarters")
     centre = float(np.mean(own.candidates or training.candidate_temperatures))
-    steps = inputs.of_training(STEPS, [STEP, TEMPERATURE], [parts.tampo])
+    steps = inputs.of_training(STEPS, [STEP, TEMPERATURE], [tampo])
     early = steps[(steps[STEP] >= warmup) & (steps[STEP] < warmup + window)]
     late = steps[steps[STEP] >= training.steps - window]
     first, last = (part.groupby(SEED)[TEMPERATURE].mean() for part in (early, late))
     if first.empty or list(first.index) != list(last.index):
         raise NotTested("steps.csv lacks steps of TAMPO after warm-up")
     confidence = study.statistics.confidence
-    note = _without(inputs, [parts.tampo])
+    note = _without(inputs, [tampo])
     level = run_mean(list(first), confidence, note)
     above, fall = (run_mean(list(first - other), confidence) for other in (centre, last))
     verdict, adjusted = all_positive(

@@ -51,7 +51,7 @@ def claim(
         unit: of estimate, interval and published value.
         published: the paper's value of the estimate.
 
-    The function's docstring is the rule, and stands in the claim's `test`. Where it raises NotTested
+    The function's docstring is the rule and becomes the claim's `test`. Where it raises NotTested
     the verdict is *not tested here*, for the reason the exception gives.
     """
 
@@ -108,7 +108,7 @@ def all_positive(
 
 
 def run_mean(values: Sequence[float], confidence: float, note: str = "") -> RunMean:
-    """Return the mean of one value a run, at least two, with its interval.
+    """Return the mean of one value per run, at least two, with its interval.
 
     Args:
         values: one for each run.
@@ -119,7 +119,7 @@ def run_mean(values: Sequence[float], confidence: float, note: str = "") -> RunM
         NotTested: there are fewer than two runs, so nothing is known of how they vary.
     """
     if len(values) < 2:
-        raise NotTested(f"one run a method: how runs vary is unknown{note}")
+        raise NotTested(f"one run per method: how runs vary is unknown{note}")
     mean = float(np.mean(values))
     # Runs that differ by rounding alone are equal: their standard error would be noise.
     if np.ptp(values) <= 1e-12 * np.max(np.abs(values)):

@@ -1,4 +1,4 @@
-"""The command line: one subcommand per stage, and a few to look around."""
+"""The command line: one subcommand per stage, and a few for inspection."""
 
 from tampo.cli.main import main
 

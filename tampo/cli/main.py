@@ -1,4 +1,4 @@
-"""Command line: one subcommand a stage, and a few to look around.
+"""Command line: one subcommand per stage, and a few for inspection.
 
 Stage modules are imported when their subcommand runs, so that `--help` and `check` answer at once.
 """
@@ -20,6 +20,9 @@ from tampo.training.stop_signals import EXIT_CODE, Stopped
 
 
 def _model(args: argparse.Namespace) -> None:
+    from tampo.stages.light_transformers import import_light_transformers
+
+    import_light_transformers()
     from tampo.stages.model import make_model
 
     make_model(_study(args), args.out)
@@ -31,6 +34,9 @@ def _train(args: argparse.Namespace) -> None:
     study = _study(args)
     launch(study.resources.train, study.training_of(args.method), args.words)
 
+    from tampo.stages.light_transformers import import_light_transformers
+
+    import_light_transformers()
     from tampo.stages.train import train
 
     train(study, args.method, args.seed, args.model, args.out, args.recorded)
@@ -43,6 +49,9 @@ def _prefetch(args: argparse.Namespace) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
+    from tampo.stages.light_transformers import import_light_transformers
+
+    import_light_transformers()
     from tampo.stages.evaluate import evaluate
 
     evaluate(_study(args), args.method, args.seed, args.checkpoint, args.out)
@@ -142,6 +151,26 @@ def _try_policy(args: argparse.Namespace) -> None:
         print(f"{step:4d}  {' '.join(f'{t:.3f}' for t in temperatures)}")
 
 
+def _grade(args: argparse.Namespace) -> int:
+    from tampo.grading import grade
+    from tampo.grading.explain import explain
+
+    rule = {
+        "tolerance": args.tolerance,
+        "unit": args.unit,
+        "multiple": args.multiple,
+        "problem": args.problem,
+    }
+    if args.explain:
+        text = explain(args.answer, args.gold, **rule)
+    else:
+        boxed = args.answer if "\\boxed" in args.answer else f"\\boxed{{{args.answer}}}"
+        graded = grade(boxed, args.gold, **rule)
+        text = f"{graded.outcome} ({graded.rule})"
+    print(text)
+    return 0 if "correct" in text.split("\n")[0] else 1
+
+
 def _bench(args: argparse.Namespace) -> None:
     from tampo.tools.bench.run import bench
 
@@ -158,7 +187,7 @@ def _plan(args: argparse.Namespace) -> None:
         raise StudyError(f"--gpu: unknown {args.gpu!r}; known: {', '.join(GPUS)}")
     named = Path(args.study)
     file = named if named.suffix else Path("workflow", "studies", f"{named}.yaml")
-    assumed = Assumptions(args.completion_share, args.response_share, args.prompt_tokens)
+    assumed = Assumptions(args.completion_fraction, args.response_fraction, args.prompt_tokens)
     study = load_study(file)
     layout = Layout.of(study, GPUS[args.gpu], args.gpus, args.engine)
     print(render(plan(study, layout, assumed), args.format), end="")
@@ -171,7 +200,7 @@ def _study(args: argparse.Namespace) -> Study:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tampo",
-        description="Benchmark of rollout-temperature policies for GRPO: stages of the workflow.",
+        description="Benchmark of rollout temperature policies for GRPO: the stages of the workflow.",
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -196,7 +225,7 @@ def _parser() -> argparse.ArgumentParser:
     train = stage("train", _train, "train one method with one seed", data=True)
     train.add_argument("--model", required=True, type=Path, metavar="DIR", help="base model")
     train.add_argument(
-        "--recorded", type=Path, metavar="FILE", help="steps.jsonl of the run a replay follows"
+        "--recorded", type=Path, metavar="FILE", help="steps.jsonl of the run to replay"
     )
     evaluate = stage("evaluate", _evaluate, "sample and grade all benchmarks", data=True)
     evaluate.add_argument("--checkpoint", required=True, type=Path, metavar="DIR")
@@ -208,31 +237,37 @@ def _parser() -> argparse.ArgumentParser:
     for command in (aggregate, report):
         command.add_argument("--results", required=True, type=Path, metavar="DIR")
 
-    add("check", _check, "check a study file").add_argument("study", metavar="FILE")
-    plan = add("plan", _plan, "say what a study will cost before anything is spent")
+    add("check", _check, "validate a study file").add_argument("study", metavar="FILE")
+    plan = add("plan", _plan, "estimate what a study will cost")
     plan.add_argument("--study", required=True, metavar="STUDY", help="name or file of a study")
     plan.add_argument("--gpu", default="A100-80", metavar="GPU", help="default: A100-80")
-    plan.add_argument("--gpus", type=int, metavar="N", help="of a training run (default: study's)")
+    plan.add_argument(
+        "--gpus", type=int, metavar="N", help="GPUs per training run (default: the study's)"
+    )
     plan.add_argument("--engine", help="ddp, zero1 or zero2 (default: the study's)")
     plan.add_argument(
-        "--completion-share",
+        "--completion-fraction",
         type=float,
         default=0.5,
         metavar="X",
-        help="mean over largest length of a rollout (default: 0.5)",
+        help="mean rollout length as a fraction of the limit (default: 0.5)",
     )
     plan.add_argument(
-        "--response-share",
+        "--response-fraction",
         type=float,
         metavar="X",
-        help="the same at evaluation (default: as above)",
+        help="mean response length as a fraction of the limit (default: the same)",
     )
     plan.add_argument(
-        "--prompt-tokens", type=int, default=128, metavar="N", help="length of a prompt"
+        "--prompt-tokens",
+        type=int,
+        default=128,
+        metavar="N",
+        help="tokens per prompt (default: 128)",
     )
     plan.add_argument("--format", choices=["markdown", "csv"], default="markdown")
     verify = add(
-        "verify", _verify, "grade all responses again and recompute what follows from them"
+        "verify", _verify, "verify results: grade all responses again and recompute the report"
     )
     verify.add_argument(
         "--study", type=Path, metavar="FILE", help="study file (default: the report's copy)"
@@ -240,7 +275,7 @@ def _parser() -> argparse.ArgumentParser:
     evidence = add("evidence", _evidence, "verify a finished study and pack it without weights")
     evidence.add_argument("--out", required=True, type=Path, metavar="DIR", help="output folder")
     evidence.add_argument(
-        "--again", action="store_true", help="of evidence: make tables and the report anew first"
+        "--again", action="store_true", help="for evidence: remake tables and report first"
     )
     for command in (verify, evidence):
         command.add_argument(
@@ -256,19 +291,31 @@ def _parser() -> argparse.ArgumentParser:
     results.add_argument("--out", required=True, type=Path, metavar="FILE", help="Markdown page")
     add("show", _show, "print a table").add_argument("table", type=Path, metavar="CSV")
     add("schema", _schema, "print the JSON schema of study files")
-    policies = add("policies", _policies, "list the temperature policies, or try one out")
+    policies = add("policies", _policies, "list temperature policies, or try one")
     policies.add_argument(
-        "policy", nargs="?", metavar="NAME", help="a policy, or path/to/file.py:Class, to try out"
+        "policy", nargs="?", metavar="NAME", help="policy to try, or path/to/file.py:Class"
     )
     policies.add_argument(
         "--settings", default="{}", metavar="JSON", help="settings of the policy (default: {})"
     )
-    box = add("box", None, "run a study on a machine without network: pack it, receive its runs")
+    graded = add("grade", _grade, "grade one answer and say by which rule")
+    graded.add_argument("answer", metavar="ANSWER", help="an answer, or a response with its box")
+    graded.add_argument(
+        "--gold", required=True, action="append", metavar="GOLD", help="repeat for each accepted"
+    )
+    graded.add_argument("--tolerance", metavar="X", help="absolute, in the unit of the gold")
+    graded.add_argument("--unit", help="the unit that the problem asks for")
+    graded.add_argument("--multiple", action="store_true", help="the gold lists several values")
+    graded.add_argument("--problem", metavar="TEXT", help="its text; names the things it counts")
+    graded.add_argument("--explain", action="store_true", help="show how both sides are read")
+    box = add("box", None, "run a study on a machine without network: pack, run, receive")
     add_box_commands(box)
-    measure = add("bench", _bench, "measure the cost of TAMPO's step and of the fused head")
+    measure = add("bench", _bench, "time TAMPO's step, the fused head and rollouts")
     measure.add_argument("--out", required=True, type=Path, metavar="DIR")
     measure.add_argument("--page", type=Path, metavar="FILE", help="also write a Markdown page")
-    measure.add_argument("--rounds", type=int, default=9, help="repetitions (default: 9)")
+    measure.add_argument(
+        "--rounds", type=int, default=9, help="alternating repetitions (default: 9)"
+    )
     measure.add_argument("--threads", type=int, default=2, help="CPU threads (default: 2)")
     return parser
 
@@ -276,8 +323,8 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run one subcommand and return the process's exit code.
 
-    2 is a mistake in what was asked, 3 means that parts of what travelled are missing or damaged, 75 is an
-    end by a signal: the same command goes on.
+    2 is an invalid request, 3 missing or damaged parts, 75 an end by a stop signal: run the same command to
+    continue.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     args = _parser().parse_args(argv)
@@ -296,9 +343,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _failed(error: Exception, code: int) -> int:
-    """Say why in the last line, where a reader of a job's log looks first; return `code`.
+    """Print the reason last, where the reader of a job's log looks first; return `code`.
 
-    The line is one write: processes of one run share a log.
+    The line is one write: the processes of a run share a log.
     """
     sys.stderr.write(f"error: {error}\n")
     return code

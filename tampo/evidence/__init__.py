@@ -1,1 +1,1 @@
-"""What a stranger checks: verification of results, and results packed for git and for reading."""
+"""What an outsider checks: verification of results, and results packed for git and for reading."""

@@ -2,9 +2,9 @@
 
 The folder mirrors `results/{study}`. What a reader opens is there as it is: run.json files and the
 report but for its page. Everything else has `.xz` at the end of its name and unpacks to the bytes whose
-checksum run.json has. `SHA256SUMS` lists the files as they lie, for `sha256sum --check`. The same study
-packed again gives the same bytes, with the same version of liblzma. Problem texts of published sets are
-left out (`tampo.evidence.withheld`).
+checksum run.json has. `SHA256SUMS` lists the files as they lie, for `sha256sum --check`. Packing the same
+study again reproduces it byte for byte, given the same version of liblzma. Problem texts of published
+sets are left out (`tampo.evidence.withheld`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What verification found, and how a stored file is compared with the one made again."""
+"""What verification found, and how a stored file is compared with the recomputed one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RELATIVE, ABSOLUTE = 1e-9, 1e-12
 
 @dataclass(frozen=True)
 class Mismatch:
-    """Something on disk that does not follow from what it should follow from."""
+    """Something on disk that does not follow from its sources."""
 
     path: Path
     line: int | None
@@ -33,22 +33,22 @@ class Mismatch:
 
 @dataclass
 class Verification:
-    """What was checked and what did not hold."""
+    """What was checked and what failed."""
 
     checked: Counter[str] = field(default_factory=Counter)
     """How many of each kind of thing were compared."""
     mismatches: list[Mismatch] = field(default_factory=list)
     undecided: list[Mismatch] = field(default_factory=list)
-    """Responses whose grading ran out of time, then or now: they prove nothing."""
+    """Responses whose grading timed out, then or now: they decide nothing."""
     without_weights: int = 0
-    """Models that a run left and that were not passed on with it."""
+    """Models of runs whose weights were not passed on."""
 
     def fail(self, path: Path, line: int | None, what: str) -> None:
         """Note a mismatch."""
         self.mismatches.append(Mismatch(path, line, what))
 
     def text(self) -> str:
-        """Return the account: every mismatch, every undecided response, the counts, a verdict."""
+        """Return the summary: every mismatch, every undecided response, the counts, a verdict."""
         lines = [str(mismatch) for mismatch in self.mismatches]
         lines += [f"undecided: {mismatch}" for mismatch in self.undecided]
         lines.append("checked: " + ", ".join(f"{n:,} {what}" for what, n in self.checked.items()))
@@ -62,7 +62,7 @@ class Verification:
 
 
 def compare(stored: Path, again: Path, found: Verification) -> None:
-    """Note every line of a stored text file that differs from the one made again.
+    """Note every line of a stored text file that differs from the recomputed one.
 
     Numbers of CSV files may differ in their last bits; images inside a page are left out.
     """

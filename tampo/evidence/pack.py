@@ -1,4 +1,4 @@
-"""Making evidence: a study is packed only if it is finished and everything in it follows.
+"""Making evidence: a study is packed only if it is finished and verifies.
 
 `docs/evidence.md` says what evidence is for and what it holds, `tampo.evidence.archive` how it is stored.
 """
@@ -15,7 +15,8 @@ from tampo.evidence.findings import Mismatch, Verification
 from tampo.evidence.verify import to_stderr, verify
 from tampo.evidence.withheld import problem_texts
 from tampo.stages.aggregate import aggregate
-from tampo.stages.report import References, report
+from tampo.stages.report import report
+from tampo.study.references import References
 from tampo.study.study import StudyError, load_study
 from tampo.tools.plan.measured import against_plan
 
@@ -38,8 +39,8 @@ def make_evidence(
         results: `results/{study}`, or evidence.
         out: receives the evidence; what was evidence there before is replaced.
         data_dir: folder of problem sets, where they are not to come from the hub.
-        references: what the study is read beside.
-        again: of evidence only: make tables, figures, verdicts and page anew first. They follow from
+        references: what the study is compared with.
+        again: of evidence only: remake tables, figures, verdicts and page first. They follow from
             the stored responses and from this version of the project, and may have changed with it.
         progress: called with a line of text as parts are done.
 

@@ -25,13 +25,15 @@ from tampo.evidence.archive import is_archive, restored
 from tampo.evidence.findings import Mismatch, Verification, compare
 from tampo.evidence.withheld import problem_texts
 from tampo.files import sha256_of
+from tampo.grading import UNDECIDED
 from tampo.layout import TOKENS
 from tampo.problems.problem_sets import fingerprint, load_problems
 from tampo.records.outcomes import disagreements
 from tampo.records.run_json import EvaluateRun, read_any_run, read_run
 from tampo.records.run_records import has_weights, record_paths, weight_files
 from tampo.stages.aggregate import aggregate
-from tampo.stages.report import References, report
+from tampo.stages.report import report
+from tampo.study.references import References
 from tampo.study.settings import Benchmark
 from tampo.study.study import Study, load_study
 from tampo.tools.plan.measured import against_plan
@@ -58,12 +60,12 @@ def verify(
         results: `results/{study}`, finished, or the evidence that was made of it.
         study: study file; by default the copy that the report stage stored.
         data_dir: folder of problem sets, where they are not to come from the hub.
-        references: what the study is read beside.
+        references: what the study is compared with.
         progress: called with a line of text as parts are done.
 
     Raises:
         StudyError: there is no study file, or it is not valid.
-        FileNotFoundError: the problem sets cannot be had.
+        FileNotFoundError: the problem sets are not available.
     """
     stored = study or results / layout.REPORT / layout.STUDY_COPY
     # Where problem sets lie is no part of what was reported: it serves to grade, nothing else.
@@ -245,8 +247,9 @@ def _check_row(
         for key in ("extracted", "outcome"):
             if before[key] != now[key]:
                 what = f"response {sample}: {key} {before[key]!r}, graded again {now[key]!r}"
-                timed_out = key == "outcome" and "timeout" in (before[key], now[key])
-                group = found.undecided if timed_out else found.mismatches
+                what += f" by the rule {now['rule']!r}"
+                undecided = key == "outcome" and {before[key], now[key]} & set(UNDECIDED)
+                group = found.undecided if undecided else found.mismatches
                 group.append(Mismatch(path, number, what))
 
 

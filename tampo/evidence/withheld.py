@@ -1,4 +1,4 @@
-"""The text of other people's problems, which evidence names and does not hold.
+"""The text of published problems, which evidence names but does not contain.
 
 Published problem sets have licences of their own, so evidence has an id in the place of every problem
 text, in prompts and on the report's page. Whoever has the problem set gets the stored bytes back, and with
@@ -15,7 +15,7 @@ from jinja2.utils import htmlsafe_json_dumps
 from tampo import layout
 from tampo.files import to_jsonl
 from tampo.layout import PROBLEM
-from tampo.problems.catalogue import CATALOGUE
+from tampo.problems.catalogue import CATALOGUE, Generated
 from tampo.problems.problem_sets import load_problems
 from tampo.study.study import Study, StudyError
 
@@ -29,7 +29,7 @@ def problem_texts(study: Study) -> dict[str, str]:
     return {
         problem["id"]: problem[PROBLEM]
         for benchmark in study.benchmarks
-        if CATALOGUE[benchmark.name].make is None
+        if not isinstance(CATALOGUE[benchmark.name].source, Generated)
         for problem in load_problems(benchmark.name, study.data_dir, benchmark.limit)
     }
 
@@ -38,7 +38,7 @@ def withhold(name: Path, content: bytes, texts: Mapping[str, str]) -> bytes:
     """Return a file with ids in the place of problem texts.
 
     Raises:
-        StudyError: the file could not be made again from what is left.
+        StudyError: the file could not be restored from what is left.
     """
     if not (texts and _may_hold(name)):
         return content
@@ -70,7 +70,7 @@ def _place(key: str) -> str:
 
 
 def _encoded(name: Path, problem: str) -> str:
-    """Return a text as it stands inside a JSON string of the file."""
+    """Return a text as it appears inside a JSON string of the file."""
     if name.suffix == ".html":
         return str(htmlsafe_json_dumps(problem))[1:-1]
     return to_jsonl([problem])[1:-2]

@@ -1,243 +1,268 @@
-r"""When an answer is the gold answer: values, lists, tuples, intervals, sets, matrices.
+r"""When an answer is the gold answer: both are read (`tampo.grading.structures`), then compared part
+by part, down to single values.
 
-`agree` takes both sides apart as far as their notation shows and hands only what is left, single
-expressions, to `judge_expressions`. In the caller's process `judge_expressions` raises
-`Undecided`; in the worker it is math-verify (`tampo.grading.equivalence`). One algorithm thus
-decides cheaply what is cheap and exactly the same everywhere.
-
-Rulings:
-
-- A list of values (`1,-2`, `\{1\pm\sqrt{5},-2\}`, "3 or 5") is matched without order, each value
-  once, none missing, none to spare. `\pm` writes two values.
-- A tuple or interval is matched in order, brackets and all; a list in round brackets, or a
-  tuple without them, is accepted in the gold's order.
-- A gold that is upright text (`\text{Evelyn}`, `\text{(C)}`) is matched by its letters, in
-  either case.
-- One-sided names do not count (`x=5` is `5`); if both sides name their value, the names must match.
+What needs a library, values with roots and symbols, sets given by conditions, units to convert,
+goes to `judge`. In the caller's process `judge` raises `Undecided`; in the worker it is
+`tampo.grading.equivalence`. One algorithm thus decides cheaply what is cheap and exactly the same
+everywhere. The conventions are stated in docs/grading.md.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from fractions import Fraction
 
-from tampo.grading.notation import (
-    assignment,
-    closing,
-    plain_word,
-    split_top_level,
-    tidy,
-    tokens,
-    unit_text,
-    with_commas,
-    without_unit,
-    word,
-)
-from tampo.grading.numerals import Numeral, numerals_agree, read_numeral
+from tampo.grading import choices, forms, named
+from tampo.grading.exact import exact
+from tampo.grading.list_comparison import ListComparison
+from tampo.grading.numerals import numerals_agree, read_numeral
+from tampo.grading.presentation import plain
+from tampo.grading.readings import answer_readings, gold_readings
+from tampo.grading.relation_comparison import RelationComparison
+from tampo.grading.tree import Node, NotUnderstood, contains, symbols
+from tampo.grading.units import Unit, own_nouns
+from tampo.grading.values import adds_to, as_numeral, in_degrees, without_degrees
+from tampo.grading.verdict import Judge, Rule, Verdict
+from tampo.grading.wording import same_words
+
+DEGREE = Unit((("degree", Fraction(1)),), "°")
 
 
-class Undecided(Exception):
-    """The notation alone does not tell whether the answer is the gold."""
+def answers_agree(gold: str, answer: str, rule: Rule, judge: Judge) -> Verdict:
+    """Compare two answers as written; may raise what `judge` raises.
 
-
-@dataclass(frozen=True)
-class Rule:
-    """What a record says about its gold besides the gold itself.
-
-    multiple: the gold lists several values, all required, so a comma never marks thousands.
-    unit: the unit the problem asks for, to be ignored at the end of an answer.
-    tolerance: absolute tolerance of a number, in the unit of the gold; None leaves the tolerance
-        to `tampo.grading.numerals`.
+    Raises:
+        NotUnderstood: the answer is neither mathematics nor the text that the gold is.
     """
-
-    multiple: bool = False
-    unit: str | None = None
-    tolerance: Fraction | None = None
-
-    @classmethod
-    def of(cls, record: dict) -> Rule:
-        """Read a canonical record's optional fields; ValueError if the tolerance is no number."""
-        stated = record.get("tolerance")
-        try:
-            tolerance = None if stated in (None, "") else Fraction(str(stated))
-        except ValueError:
-            raise ValueError(
-                f"record {record.get('id')!r}: tolerance is {stated!r}, allowed: a number or none"
-            ) from None
-        return cls(bool(record.get("multiple")), record.get("unit") or None, tolerance)
-
-
-ExpressionJudge = Callable[[str, str, Rule], bool]
-"""(gold, answer, rule) -> equal, for two tidied expressions that are not both plain numbers."""
-
-
-def undecided(gold: str, answer: str, rule: Rule) -> bool:
-    """The judge of a process without computer algebra."""
-    raise Undecided
-
-
-def answers_agree(gold: str, answer: str, rule: Rule, judge: ExpressionJudge) -> bool:
-    """Return whether `answer` is `gold`, both as written; may raise what `judge` raises."""
-    gold, answer = tidy(gold), tidy(answer)
-    if tokens(gold) == tokens(answer):
-        return True
-    name = word(gold)
-    if name is not None:
-        return plain_word(answer) == name
-    return _agree(gold, answer, rule, judge)
-
-
-def _agree(gold: str, answer: str, rule: Rule, judge: ExpressionJudge) -> bool:
-    if tokens(gold) == tokens(answer):
-        return True
+    gold, answer = plain(gold), plain(answer)
+    if gold == answer:
+        return Verdict(True, "exact text")
     if not answer:
-        return False
-    numbers = number(gold, rule, is_gold=True), number(answer, rule)
-    if numbers[0] is not None and numbers[1] is not None:
-        return numerals_agree(*numbers, rule.tolerance)
-    gold, answer = (without_unit(side, rule.unit) for side in (gold, answer))
-    verdict = _lists_agree(gold, answer, numbers, rule, judge)
-    if verdict is None:
-        verdict = _structures_agree(gold, answer, rule, judge)
-    if verdict is None:
-        verdict = _assignments_agree(gold, answer, rule, judge)
-    if verdict is None:
-        verdict = tokens(gold) == tokens(answer) or judge(gold, answer, rule)
+        raise NotUnderstood("nothing is left of it")
+    numbers = [read_numeral(side, thousands_commas=not rule.multiple) for side in (gold, answer)]
+    if None not in numbers and not rule.unit:
+        return Verdict(numerals_agree(*numbers, rule.tolerance), "number")
+    letter = choices.agree(gold, answer)
+    if letter is not None:
+        return Verdict(letter, "choice letter")
+    try:
+        return _readings_agree(gold, answer, rule, judge)
+    except NotUnderstood:
+        if same_words(gold, answer):
+            return Verdict(True, "text")
+        raise
+
+
+def _readings_agree(gold: str, answer: str, rule: Rule, judge: Judge) -> Verdict:
+    comparison = Comparison(rule, judge)
+    golds = gold_readings(gold, rule)
+    if golds[0].op == "quantity":
+        rule = replace(rule, nouns=rule.nouns | own_nouns(gold))
+    verdict = None
+    for gold_node in golds:
+        for answer_node in answer_readings(answer, gold_node, rule):
+            if gold_node.op == "text" or answer_node.op == "text":
+                if same_words(gold, answer):
+                    return Verdict(True, "text")
+                if answer_node.op == "text" and gold_node.op != "text":
+                    raise NotUnderstood(answer_node.args[1])
+                verdict = verdict or Verdict(False, "text")
+                continue
+            verdict = comparison.agree(gold_node, answer_node)
+            if verdict.equal:
+                return verdict
     return verdict
 
 
-def number(text: str, rule: Rule, *, is_gold: bool = False) -> Numeral | None:
-    """Return the number that `text` is, with or without a unit, or None."""
-    text = without_unit(text, rule.unit)
-    numeral = read_numeral(text, thousands_commas=not rule.multiple)
-    if numeral and is_gold and rule.unit and unit_text(rule.unit) == "%":
-        return Numeral(numeral.value, numeral.half_unit, percent=True)
-    return numeral
+class Comparison(ListComparison, RelationComparison):
+    """Compares trees under one rule and one judge."""
 
+    def agree(self, gold: Node, answer: Node) -> Verdict:
+        """Compare two structures; each step either decides or leaves it to the next."""
+        if gold == answer:
+            return Verdict(True, "same structure")
+        for step in (
+            self._members,
+            self._quantities,
+            self.lists,
+            self.relations,
+            self._sets,
+            self._parts,
+        ):
+            verdict = step(gold, answer)
+            if verdict is not None:
+                return verdict
+        return self._values(gold, answer)
 
-def values(text: str, rule: Rule) -> list[list[str]]:
-    """Return the ways to read `text` as a list of values: usually one, two when a comma may be a
-    thousands separator or not (`2,400, 1,350`)."""
-    if text.startswith("\\{") and closing(text, 1) == len(text) - 1:
-        text = text[2:-1].removesuffix("\\").strip()
-    text = with_commas(text)
-    if not rule.multiple and read_numeral(text) is not None:
-        return [[text]]
-    readings = [split_top_level(text)]
-    spaced = split_top_level(re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text))
-    if len(spaced) != len(readings[0]):
-        readings.append(spaced)
-    return [_expand_signs([part for part in reading if part]) for reading in readings]
+    def _members(self, gold: Node, answer: Node) -> Verdict | None:
+        sides = [
+            side.args[1] if side.op == "member" and named.is_name(side.args[0]) else side
+            for side in (gold, answer)
+        ]
+        return self.agree(*sides) if tuple(sides) != (gold, answer) else None
 
+    # --- units --------------------------------------------------------------------------------------
 
-def _expand_signs(parts: list[str]) -> list[str]:
-    expanded: list[str] = []
-    for part in parts:
-        if re.search(r"\\(?:pm|mp)(?![A-Za-z])", part):
-            for plus, minus in ((r"+", r"-"), (r"-", r"+")):
-                signed = re.sub(r"\\pm(?![A-Za-z])", plus, part)
-                expanded.append(re.sub(r"\\mp(?![A-Za-z])", minus, signed))
-        else:
-            expanded.append(part)
-    return expanded
-
-
-def _lists_agree(
-    gold: str,
-    answer: str,
-    numbers: tuple[Numeral | None, Numeral | None],
-    rule: Rule,
-    judge: ExpressionJudge,
-) -> bool | None:
-    """Compare as lists of values; None if neither side is a list of several."""
-    golds, answers = values(gold, rule), values(answer, rule)
-    gold_is_list = len(golds[0]) > 1
-    answer_is_list = any(len(reading) > 1 for reading in answers)
-    if not gold_is_list and not answer_is_list:
-        # A list of one, `\{5\}`, is its value.
-        if golds[0] and answers[0] and (golds[0][0], answers[0][0]) != (gold, answer):
-            return _agree(golds[0][0], answers[0][0], rule, judge)
-        return None
-    if gold_is_list and answer_is_list:
-        return any(_unordered(golds[0], reading, rule, judge) for reading in answers)
-    tuple_side, list_side = (answer, golds[0]) if gold_is_list else (gold, answers[0])
-    elements = sequence(tuple_side)
-    if elements is not None and elements[0] == "()":
-        pairs = (list_side, elements[1]) if gold_is_list else (elements[1], list_side)
-        return len(pairs[0]) == len(pairs[1]) and all(
-            _agree(*pair, rule, judge) for pair in zip(*pairs, strict=True)
+    def _quantities(self, gold: Node, answer: Node) -> Verdict | None:
+        if gold.op == "text" or answer.op == "text":
+            return Verdict(False, "text")
+        gold, answer = (
+            Node("quantity", (in_degrees(s), DEGREE)) if in_degrees(s) else s
+            for s in (gold, answer)
         )
-    if any(numbers):  # one number is never several values
-        return False
-    return None if gold_is_list else False
+        if gold.op != "quantity" and answer.op != "quantity":
+            return None
+        if gold.op != "quantity":
+            verdict = self.agree(gold, answer.args[0])
+            return Verdict(
+                verdict.equal or self._radians(gold, answer),
+                f"{verdict.rule}, unit stripped: {answer.args[1].written}",
+            )
+        if answer.op != "quantity":
+            if answer.op == "rel":
+                return self.relations(gold, answer)
+            verdict = self.agree(gold.args[0], answer)
+            return Verdict(verdict.equal, f"{verdict.rule}, unit left out: {gold.args[1].written}")
+        (value, unit), (other, found) = gold.args, answer.args
+        if not forms.comparable(unit, found):
+            return Verdict(
+                self.judge("unit", gold, answer, self.rule), f"unit converted: {found.written}"
+            )
+        verdict = self.agree(value, other)
+        return Verdict(verdict.equal, f"{verdict.rule}, unit: {found.written}")
 
-
-def _unordered(golds: list[str], answers: list[str], rule: Rule, judge: ExpressionJudge) -> bool:
-    if len(golds) != len(answers):
-        return False
-    rest = list(answers)
-    for gold in golds:
-        # Equal strings first: it spares the judge, and ties cannot be broken wrongly.
-        rest.sort(key=lambda answer, gold=gold: tokens(answer) != tokens(gold))
-        for index, answer in enumerate(rest):
-            if _agree(gold, answer, rule, judge):
-                del rest[index]
-                break
-        else:
+    def _radians(self, gold: Node, answer: Node) -> bool:
+        """Whether an answer in degrees is the gold, a multiple of pi, in radians."""
+        if answer.args[1] != DEGREE or not contains(gold, frozenset(("const",))):
             return False
-    return True
+        return self.equal(gold, Node("deg", (Node("mul", (answer.args[0],)),)))
 
+    # --- sets, tuples, matrices -----------------------------------------------------------------------
 
-def sequence(text: str) -> tuple[str, list[str]] | None:
-    """Return brackets and elements of a tuple or interval, e.g. `("(]", ["0", "4"])`, or None."""
-    if text[:1] in ("(", "[") and closing(text, 0) == len(text) - 1:
-        elements = split_top_level(text[1:-1])
-        if len(elements) > 1:
-            return text[0] + text[-1], elements
-    return None
-
-
-def matrix(text: str) -> list[list[str]] | None:
-    """Return the rows of a matrix (round or square brackets), or None."""
-    match = re.fullmatch(r"\\begin\s*\{([pb]?)matrix\}(.*)\\end\s*\{\1matrix\}", text, re.DOTALL)
-    if match is None or "\\begin" in match.group(2):
+    def _sets(self, gold: Node, answer: Node) -> Verdict | None:
+        if gold.op in forms.SET_OPS or answer.op in forms.SET_OPS:
+            if gold.op == answer.op == "union":
+                parts = [forms.union_parts(side) for side in (gold, answer)]
+                if len(parts[0]) == len(parts[1]) and all(
+                    p.op in ("brackets", "set") for p in parts[0] + parts[1]
+                ):
+                    try:
+                        if self.unordered(tuple(parts[0]), tuple(parts[1])):
+                            return Verdict(True, "union")
+                    except NotUnderstood:
+                        pass
+            if forms.is_set(gold) and forms.is_set(answer):
+                return Verdict(self.same_set(gold, answer), "set")
+            return Verdict(False, "set against value")
         return None
-    rows = [row for row in re.split(r"\\\\", match.group(2)) if row.strip()]
-    return [[cell.strip() for cell in row.split("&")] for row in rows]
 
-
-def _structures_agree(gold: str, answer: str, rule: Rule, judge: ExpressionJudge) -> bool | None:
-    """Compare unions, matrices, tuples and intervals part by part; None if the forms differ."""
-    unions = [re.split(r"\\cup(?![A-Za-z])", side) for side in (gold, answer)]
-    if len(unions[0]) > 1 and len(unions[0]) == len(unions[1]):
-        parts = [[part.strip() for part in union] for union in unions]
-        if all(map(sequence, parts[0] + parts[1])):
-            return _unordered(*parts, rule, judge)
-    matrices = matrix(gold), matrix(answer)
-    if matrices[0] and matrices[1]:
-        if [len(row) for row in matrices[0]] != [len(row) for row in matrices[1]]:
-            return False
-        cells = [[cell for row in rows for cell in row] for rows in matrices if rows]
-        return all(_agree(*pair, rule, judge) for pair in zip(*cells, strict=True))
-    sequences = sequence(gold), sequence(answer)
-    if sequences[0] and sequences[1]:
-        (gold_brackets, golds), (brackets, answers) = sequences
-        if gold_brackets != brackets or len(golds) != len(answers):
-            return False
-        return all(_agree(*pair, rule, judge) for pair in zip(golds, answers, strict=True))
-    return None
-
-
-def _assignments_agree(gold: str, answer: str, rule: Rule, judge: ExpressionJudge) -> bool | None:
-    gold_named, answer_named = assignment(gold), assignment(answer)
-    if gold_named and answer_named:
-        if tokens(gold_named[0]) == tokens(answer_named[0]):
-            return _agree(gold_named[1], answer_named[1], rule, judge)
+    def _parts(self, gold: Node, answer: Node) -> Verdict | None:
+        ops = {gold.op, answer.op}
+        if "clock" in ops:
+            return Verdict(bool(forms.clock(gold) & forms.clock(answer)), "time of day")
+        if ops == {"ratio"}:
+            return Verdict(self._same_ratio(gold, answer), "ratio")
+        if "ratio" in ops:
+            return Verdict(self._ratio_as_quotient(gold, answer), "ratio as quotient")
+        if "cases" in ops:
+            return Verdict(ops == {"cases"} and self._same_rows(gold, answer), "cases")
+        vectors = forms.vector(gold), forms.vector(answer)
+        if None not in vectors and ops & {"brackets", "matrix"}:
+            if gold.op == answer.op == "matrix" or forms.same_brackets(gold, answer):
+                same = len(vectors[0]) == len(vectors[1]) and all(
+                    self.equal(*p) for p in zip(*vectors, strict=True)
+                )
+                return Verdict(same, "matrix" if "matrix" in ops else "tuple")
+            return Verdict(False, "other brackets")
+        if ops == {"matrix"}:
+            return Verdict(self._same_matrix(gold, answer), "matrix")
+        if ops & {"brackets", "matrix", "dots"}:
+            return Verdict(False, "other form")
         return None
-    if gold_named and "=" not in answer:
-        return _agree(gold_named[1], answer, rule, judge)
-    if answer_named and "=" not in gold:
-        return _agree(gold, answer_named[1], rule, judge)
-    return None
+
+    def _same_matrix(self, gold: Node, answer: Node) -> bool:
+        (kind, rows), (other, found) = gold.args, answer.args
+        if kind != other or [len(r) for r in rows] != [len(r) for r in found]:
+            return False
+        return all(
+            self.equal(*pair)
+            for ours, theirs in zip(rows, found, strict=True)
+            for pair in zip(ours, theirs, strict=True)
+        )
+
+    def _same_rows(self, gold: Node, answer: Node) -> bool:
+        rows = [
+            tuple(
+                Node("brackets", ("(", ")", *row)) if len(row) > 1 else row[0] for row in side.args
+            )
+            for side in (gold, answer)
+        ]
+        return self.unordered(*rows)
+
+    def _ratio_as_quotient(self, gold: Node, answer: Node) -> bool:
+        sides = [
+            Node("div", s.args) if s.op == "ratio" and len(s.args) == 2 else s
+            for s in (gold, answer)
+        ]
+        values = [exact(side) for side in sides]
+        return (
+            "ratio" not in {s.op for s in sides}
+            and None not in values
+            and values[0] == values[1]
+            and values[0].denominator > 1
+        )
+
+    def _same_ratio(self, gold: Node, answer: Node) -> bool:
+        if len(gold.args) != len(answer.args):
+            return False
+        if all(self.equal(*pair) for pair in zip(gold.args, answer.args, strict=True)):
+            return True
+        values = [[exact(part) for part in side.args] for side in (gold, answer)]
+        if None in values[0] + values[1] or not all(values[0] + values[1]) or max(values[0]) >= 10:
+            return False
+        factors = {b / a for a, b in zip(*values, strict=True)}
+        return len(factors) == 1 and min(factors) > 0
+
+    # --- values ---------------------------------------------------------------------------------------
+
+    def _values(self, gold: Node, answer: Node) -> Verdict:
+        if contains(gold, _NO_VALUE) or contains(answer, _NO_VALUE):
+            return Verdict(False, "other form")
+        gold, answer = without_degrees(gold), without_degrees(answer)
+        if gold == answer:
+            return Verdict(True, "same structure")
+        if answer.op == "mul" and any(
+            part.op == "num" and not part.args[0] for part in answer.args
+        ):
+            return Verdict(False, "zero with a factor")
+        numbers = as_numeral(gold), as_numeral(answer)
+        if None not in numbers:
+            allowed = Fraction(0) if adds_to(gold, answer) else self.rule.tolerance
+            return Verdict(numerals_agree(*numbers, allowed), "number")
+        if "based" in (gold.op, answer.op):
+            return Verdict(False, "number in a base")
+        constant = not symbols(gold) and not symbols(answer)
+        return Verdict(
+            self.judge("value", gold, answer, self.rule), "value" if constant else "symbolic"
+        )
+
+
+_NO_VALUE = (
+    frozenset(
+        (
+            "set",
+            "list",
+            "brackets",
+            "matrix",
+            "cases",
+            "rel",
+            "member",
+            "dots",
+            "clock",
+            "ratio",
+            "text",
+            "quantity",
+        )
+    )
+    | forms.SET_OPS
+)

@@ -1,214 +1,310 @@
-"""Whether two expressions are mathematically equal, by math-verify; imported in the worker only.
+"""What takes a library: values with roots and symbols, sets given by conditions, units.
 
-math-verify's own time limits use a signal that works in the main thread alone and cannot stop a
-native loop, so they are off: `tampo.grading.pool` ends the whole process instead.
+Imported in the worker only. Two expressions are equal when they agree to 40 digits at points
+drawn with a fixed seed, positive, negative and whole, wherever both are defined; two
+constants when they agree to 40 digits.
 """
 
 from __future__ import annotations
 
-import logging
-import re
+import random
 from fractions import Fraction
-from functools import lru_cache
 
-import sympy
-from latex2sympy2_extended.latex2sympy2 import NormalizationConfig
-from math_verify import LatexExtractionConfig, parse, verify
-from sympy.core.relational import Relational
+import mpmath
 
-from tampo.grading.comparison import Rule, answers_agree, number
-from tampo.grading.notation import assignment, without_unit
+from tampo.grading.comparison import Comparison, answers_agree
+from tampo.grading.numeric import DIGITS, Evaluator, NotComputed, Undefined
+from tampo.grading.realsets import same_set
+from tampo.grading.tree import Node, NotUnderstood, contains, symbols
+from tampo.grading.values import adds_to, as_numeral
+from tampo.grading.verdict import Rule
 
-logging.getLogger("math_verify").setLevel(logging.ERROR)
-
-# Boxes, units and `x =` are dealt with before, by rules that both sides go through alike.
-_LATEX = (
-    LatexExtractionConfig(
-        boxed_match_priority=-1,
-        normalization_config=NormalizationConfig(
-            basic_latex=True,
-            units=False,
-            malformed_operators=True,
-            nits=True,
-            boxed="none",
-            equations=False,
-        ),
-    ),
-)
-# Symbols that math-verify cannot read, renamed alike on both sides: an energy `E_1` is no power of
-# Euler's number, and a subscript need not be a function.
-_RENAMED = [
-    (re.compile(r"(?<![A-Za-z\\])E(?=\s*_)"), r"\\Xi"),
-    (re.compile(r"_\s*\{\s*\\(max|min|odot|oplus)\s*\}"), r"_{\1}"),
-    (re.compile(r"_\s*\\(max|min|odot|oplus)(?![A-Za-z])"), r"_{\1}"),
-]
-_ROUGH_DIGITS, _FINE_DIGITS = 15, 50
-_ROUGH = sympy.Float("1e-9")
-_FINE = sympy.Float("1e-40", _FINE_DIGITS)
+AGREEMENT = mpmath.mpf(10) ** -40
+_SMALL, _LARGE = -25, 5
+"""Powers of ten between which the first computation decides."""
+MOST_DIGITS = 20_000
+"""Digits before the point up to which a hidden difference is looked for."""
+_POINTS = 6  # points at which both sides must be defined and agree
+_TRIES = 30
+_COMPLEX = frozenset(("i",))
 
 
-class Unreadable(Exception):
-    """An expression that math-verify cannot read."""
-
-
-def judge(answer: str, golds: tuple[str, ...], rule: Rule) -> str:
-    """Return "correct", "wrong" or "unparseable" for `answer` against the accepted `golds`.
-
-    "unparseable" means that math-verify cannot read the answer. A gold that it cannot
-    read is matched by its notation only.
-    """
-    # sympy draws random numbers and shuffles: the same pair shall always get the same verdict.
-    sympy.core.random.seed(0)
-    unreadable = False
+def judge(answer: str, golds: tuple[str, ...], rule: Rule) -> tuple[str, str]:
+    """Return outcome ("correct", "wrong" or "unparseable") and rule for `answer` against `golds`."""
+    decided = ("", "")
     for gold in golds:
         try:
-            if answers_agree(gold, answer, rule, expressions_equal):
-                return "correct"
-        except Unreadable:
-            unreadable = True
-    return "unparseable" if unreadable else "wrong"
+            verdict = answers_agree(gold, answer, rule, decide)
+        except NotUnderstood as reason:
+            decided = ("unparseable", f"not understood: {reason}")
+            continue
+        except RecursionError:
+            decided = ("unparseable", "too long or nested too deeply")
+            continue
+        if verdict.equal:
+            return "correct", verdict.rule
+        if not decided[0]:
+            decided = ("wrong", verdict.rule)
+    return decided
 
 
-def expressions_equal(gold: str, answer: str, rule: Rule) -> bool:
-    """Return whether two tidied expressions are equal; Unreadable if the answer cannot be read."""
-    read_answer = read(answer, rule)
-    if read_answer is None:
-        raise Unreadable(answer)
-    read_gold = read(gold, rule)
-    if read_gold is None or sympy.nan in (read_gold, read_answer) or read_answer == sympy.zoo:
-        return False
-    if _divides_by_zero(read_answer) and not _divides_by_zero(read_gold):
-        return False
-    gold_number = number(gold, rule, is_gold=True)
-    if gold_number is None:
-        equal = _numbers_equal(read_gold, read_answer, rule.tolerance or Fraction(0))
-    else:
-        tolerance = gold_number.tolerance() if rule.tolerance is None else rule.tolerance
-        value = _rational(gold_number.value)
-        equal = _numbers_equal(value, read_answer, tolerance)
-        if gold_number.percent and not equal:
-            equal = _numbers_equal(value, 100 * read_answer, tolerance)
-    if equal is None:
-        equal = _relations_equal(read_gold, read_answer)
-    if equal is None:
-        equal = _verify(read_gold, read_answer)
-    if not equal and (named := assignment(answer)) is None and "=" in answer and "=" not in gold:
-        # `m+n = 204`, `2+2 = 4`: the value asked for stands last.
-        named = ("", answer.rsplit("=", 1)[1])
-        equal = bool(named[1].strip()) and answers_agree(gold, named[1], rule, expressions_equal)
-    return equal
-
-
-def _divides_by_zero(expression) -> bool:
-    """Return whether a power of zero with exponent -1 stands in an expression as it is written.
-
-    What sympy says of the finiteness of `x/0` depends on what it was asked before. Nothing is evaluated
-    here: that can take for ever.
-    """
-    if not isinstance(expression, sympy.Basic):
-        return False
-    return any(power.base == 0 and power.exp == -1 for power in expression.atoms(sympy.Pow))
-
-
-@lru_cache(maxsize=4096)
-def read(text: str, rule: Rule):
-    """Return the sympy object that tidied `text` denotes, or None if it cannot be read."""
-    numeral = number(text, rule)
-    if numeral is not None and numeral.base in (None, "10"):
-        value = numeral.value / 100 if numeral.percent else numeral.value
-        return _rational(value)
-    text = without_unit(text, rule.unit)
-    for pattern, name in _RENAMED:
-        text = pattern.sub(name, text)
-    found = parse(
-        f"${text}$",
-        extraction_config=_LATEX,
-        fallback_mode="no_fallback",
-        parsing_timeout=None,
-    )
-    return found[0] if found else None
-
-
-def _verify(gold, answer) -> bool:
-    """Ask math-verify; an exception inside it means that it found no equality."""
-    try:
-        return verify(
-            gold,
-            answer,
-            float_rounding=12,
-            allow_set_relation_comp=True,
-            timeout_seconds=None,
-            raise_on_error=True,
-        )
-    except (MemoryError, RecursionError):
-        raise
-    except Exception:
-        return False
-
-
-def _numbers_equal(gold, answer, tolerance: Fraction) -> bool | None:
-    """Compare two constants by value, relatively; None if either is not a number.
-
-    A rough evaluation settles nearly all pairs. What agrees roughly is compared exactly if both
-    are rational, else to 40 digits.
-    """
-    if not (getattr(gold, "is_number", False) and getattr(answer, "is_number", False)):
-        return None
-    if not (gold.is_finite and answer.is_finite):
-        return gold == answer
-    try:
-        if tolerance:
-            difference = abs(answer.evalf(_FINE_DIGITS) - gold.evalf(_FINE_DIGITS))
-            return bool(difference <= _rational(tolerance))
-        if not _close(gold, answer, _ROUGH_DIGITS, _ROUGH):
+def decide(question: str, gold: Node, answer: Node, rule: Rule) -> bool:
+    """Answer a question of `tampo.grading.comparison`."""
+    with mpmath.workdps(DIGITS):
+        try:
+            if question == "value":
+                return _same_value(gold, answer, rule)
+            if question == "relation":
+                return _same_relation(gold, answer)
+            if question == "set":
+                return same_set(gold, answer)
+            return _converts(gold, answer, rule)
+        except NotComputed:
             return False
-        exact = gold.doit(), answer.doit()
-        if all(isinstance(side, sympy.Rational) for side in exact):
-            return exact[0] == exact[1]
-        return _close(*exact, _FINE_DIGITS, _FINE)
-    except (TypeError, ValueError, ArithmeticError, AttributeError):
-        return None
 
 
-def _close(gold, answer, digits: int, relative: sympy.Float) -> bool:
-    left, right = gold.evalf(digits), answer.evalf(digits)
-    return bool(abs(left - right) <= relative * max(abs(left), abs(right)))
+# --- values -----------------------------------------------------------------------------------------
 
 
-def _relations_equal(gold, answer) -> bool | None:
-    """Compare two equations, or two inequalities, as conditions; None if either is neither.
+def _same_value(gold: Node, answer: Node, rule: Rule) -> bool:
+    names = sorted(symbols(gold) | symbols(answer))
+    if not names:
+        return _same_constant(gold, answer, rule)
+    agreed = 0
+    for real in (True, False):
+        for point in _points(names, real=real):
+            same = _agree_at(gold, answer, point, complex_plane=not real)
+            if same is None:
+                continue
+            if not same:
+                return False
+            agreed += 1
+            if agreed >= (_POINTS if real else 3):
+                return True
+    return False
 
-    They are the same when one is a multiple of the other, a positive multiple for inequalities.
-    math-verify would compare what sympy's solver makes of them: two relations that it cannot
-    solve, or solves trivially, then count as equal, and it may take seconds.
-    """
-    if not (isinstance(gold, Relational) and isinstance(answer, Relational)):
-        return None
-    if gold == answer:
-        return True
-    kinds = [
-        type(side) if isinstance(side, sympy.Eq | sympy.Ne) else None for side in (gold, answer)
-    ]
-    strict = [
-        isinstance(side, sympy.StrictLessThan | sympy.StrictGreaterThan) for side in (gold, answer)
-    ]
-    if kinds[0] != kinds[1] or strict[0] != strict[1]:
+
+def _same_constant(gold: Node, answer: Node, rule: Rule) -> bool:
+    readings = [answer]
+    numeral = as_numeral(gold)
+    allowed = Fraction(0)
+    if numeral is not None:
+        if not adds_to(gold, answer):
+            allowed = numeral.tolerance() if rule.tolerance is None else rule.tolerance
+        if numeral.percent:
+            readings.append(Node("mul", (answer, Node("num", (Fraction(100), None)))))
+        gold = Node("num", (numeral.value, None))
+    elif rule.tolerance is not None:
+        allowed = rule.tolerance
+    elif answer.op == "percent":
+        readings.append(answer.args[0])
+    infinite = [_infinite(side) for side in (gold, answer)]
+    if any(infinite):
+        return infinite[0] == infinite[1]
+    expected = _at(gold, {}, complex_plane=True)
+    if expected is None:
         return False
-    signed = kinds[0] is None
-    left, right = (
-        _derivatives_as_symbols(side.gts - side.lts if signed else side.lhs - side.rhs)
-        for side in (gold, answer)
+    for reading in readings:
+        found = _at(reading, {}, complex_plane=True)
+        if found is None:
+            continue
+        if allowed and abs(found - expected) <= mpmath.mpf(allowed.numerator) / allowed.denominator:
+            return True
+        if _agree_at(gold, reading, {}, complex_plane=True):
+            return True
+    return False
+
+
+def _infinite(node: Node) -> int:
+    """Return the sign of an infinity, 0 for anything else."""
+    if node == Node("const", ("inf",)):
+        return 1
+    return -1 if node.op == "neg" and node.args[0] == Node("const", ("inf",)) else 0
+
+
+def _agree_at(gold: Node, answer: Node, point: dict, *, complex_plane: bool) -> bool | None:
+    """Compare two values at a point; None where either has none.
+
+    A large term may hide a difference, and a value may vanish by cancellation: such pairs are
+    computed again with as many more digits as it takes to tell.
+    """
+    sides = [_at(side, point, complex_plane=complex_plane) for side in (gold, answer)]
+    if None in sides:
+        return None
+    difference, size = abs(sides[0] - sides[1]), max(map(abs, sides))
+    if not size:
+        return True
+    order = int(mpmath.log10(size))
+    agree = difference <= AGREEMENT * size
+    if (not agree and order > _SMALL) or (agree and _SMALL < order < _LARGE):
+        return agree
+    if order > MOST_DIGITS:
+        return agree and not any(_hides(side, point, complex_plane) for side in (gold, answer))
+    with mpmath.workdps(2 * DIGITS + max(order, 0)):
+        again = abs(
+            _at(gold, point, complex_plane=complex_plane)
+            - _at(answer, point, complex_plane=complex_plane)
+        )
+        return again <= AGREEMENT if order >= _LARGE else again <= difference * AGREEMENT
+
+
+def _hides(node: Node, point: dict, complex_plane: bool) -> bool:
+    """Whether a sum has a term too small to show beside another."""
+    if node.op == "add":
+        sizes = [abs(_at(term, point, complex_plane=complex_plane) or 0) for term in node.args]
+        if min(sizes) < AGREEMENT * max(sizes):
+            return True
+    return any(_hides(part, point, complex_plane) for part in node.args if isinstance(part, Node))
+
+
+def _close(left, right) -> bool:
+    difference = abs(left - right)
+    return (
+        difference <= AGREEMENT * max(abs(left), abs(right))
+        or difference < AGREEMENT * mpmath.mpf(10) ** -5
     )
-    factor = sympy.simplify(left / right)
-    return bool(factor.is_number and factor.is_finite and (factor > 0 if signed else factor != 0))
 
 
-def _derivatives_as_symbols(expression):
-    """Name derivatives: sympy would set that of a plain symbol, `dM/dt`, to zero."""
-    return expression.replace(
-        lambda part: isinstance(part, sympy.Derivative), lambda part: sympy.Symbol(str(part))
+def _at(node: Node, point: dict, *, complex_plane: bool):
+    """Return the value at a point, or None where there is none."""
+    try:
+        return Evaluator(dict(point), complex_plane=complex_plane).value(node)
+    except Undefined:
+        return None
+
+
+def _points(names: list[str], *, real: bool):
+    """Yield points: positive, negative, whole; in the plane if not `real`."""
+    draw = random.Random(0)
+    for turn in range(_TRIES):
+        point = {}
+        for name in names:
+            size = mpmath.mpf(draw.randrange(10**17, 3 * 10**18)) / 10**18
+            if not real:
+                point[name] = mpmath.mpc(size, mpmath.mpf(draw.randrange(10**17, 10**18)) / 10**18)
+            elif turn % 3 == 0:
+                point[name] = size
+            elif turn % 3 == 1:
+                point[name] = (
+                    -size if name == names[turn // 3 % len(names)] or draw.random() < 0.5 else size
+                )
+            else:
+                point[name] = mpmath.mpf(draw.randrange(2, 12))
+        yield point
+
+
+# --- relations --------------------------------------------------------------------------------------
+
+
+def _same_relation(gold: Node, answer: Node) -> bool:
+    """Whether one relation is a multiple of the other, a positive one for inequalities."""
+    sides = [_difference(side) for side in (gold, answer)]
+    if None in sides or sides[0][0] != sides[1][0]:
+        return False
+    kind = sides[0][0]
+    names = sorted(symbols(gold) | symbols(answer))
+    factor, agreed = None, 0
+    for real in (True, False):
+        for point in _points(names, real=real):
+            values = [_at(difference, point, complex_plane=not real) for _, difference in sides]
+            if None in values:
+                continue
+            if any(abs(v) < AGREEMENT for v in values):
+                if all(abs(v) < AGREEMENT for v in values):
+                    continue
+                return False
+            ratio = values[0] / values[1]
+            if factor is None:
+                factor = ratio
+            elif not _close(factor, ratio):
+                return False
+            agreed += 1
+            if agreed >= _POINTS:
+                return kind in ("=", "!=", "==") or (
+                    mpmath.im(factor) == 0 and mpmath.re(factor) > 0
+                )
+    return False
+
+
+def _difference(node: Node) -> tuple[str, Node] | None:
+    if node.op != "rel" or len(node.args[0]) != 1:
+        return None
+    (operator,), (left, right) = node.args
+    if operator in (">", ">="):
+        left, right, operator = right, left, {">": "<", ">=": "<="}[operator]
+    if any(contains(side, _NOT_SUBTRACTED) for side in (left, right)):
+        return None
+    return operator, Node("add", (left, Node("neg", (right,))))
+
+
+_NOT_SUBTRACTED = frozenset(
+    (
+        "set",
+        "list",
+        "brackets",
+        "matrix",
+        "cases",
+        "rel",
+        "union",
+        "meet",
+        "without",
+        "builder",
+        "empty",
+        "reals",
+        "ratio",
+        "dots",
     )
+)
 
 
-def _rational(value: Fraction) -> sympy.Rational:
-    return sympy.Rational(value.numerator, value.denominator)
+# --- units ------------------------------------------------------------------------------------------
+
+
+def _converts(gold: Node, answer: Node, rule: Rule) -> bool:
+    """Whether the answer, converted to the gold's unit, is the gold."""
+    radians = _radians(gold, answer)
+    if radians is not None:
+        return Comparison(rule, decide).equal(gold.args[0], radians)
+    import pint
+
+    registry = _registry(pint)
+    try:
+        ours, theirs = (_quantity(registry, side.args[1]) for side in (gold, answer))
+        zero, one = (registry.Quantity(x, theirs).to(ours).magnitude for x in (0, 1))
+    except (pint.PintError, ValueError):
+        return False
+    factor = Fraction(one - zero).limit_denominator(10**12)
+    offset = Fraction(zero).limit_denominator(10**12)
+    value = Node("mul", (answer.args[0], Node("num", (factor, None))))
+    if offset:
+        value = Node("add", (value, Node("num", (offset, None))))
+    return Comparison(rule, decide).equal(gold.args[0], value)
+
+
+def _radians(gold: Node, answer: Node) -> Node | None:
+    """Return an answer in radians in degrees or the other way round, exactly; None for other units."""
+    names = [side.args[1].parts for side in (gold, answer)]
+    degree, radian = ((("degree", Fraction(1)),), (("radian", Fraction(1)),))
+    if sorted(names) != [degree, radian]:
+        return None
+    pi, half = Node("const", ("pi",)), Node("num", (Fraction(180), None))
+    factor = Node("div", (half, pi) if names[0] == degree else (pi, half))
+    return Node("mul", (answer.args[0], factor))
+
+
+def _quantity(registry, unit):
+    text = " * ".join(
+        f"({name.replace('currency ', 'currency_').replace('counted ', 'counted_')})**({power})"
+        for name, power in unit.parts
+    )
+    return registry.parse_units(text) if unit.parts else registry.dimensionless
+
+
+def _registry(pint):
+    global _loaded
+    if _loaded is None:
+        _loaded = pint.UnitRegistry()
+    return _loaded
+
+
+_loaded = None

@@ -1,112 +1,108 @@
 """Worker processes that can be killed: mathematics with a hard limit, from any thread.
 
-A worker is a fresh interpreter joined by a socket, not a fork and not `multiprocessing`: it
-inherits no locks, no threads and no accelerator context, and it does not import the caller's main
-module a second time. It starts when the first request comes, lives on, and is replaced when
-it had to be killed.
+Workers are forked by a fork server, which starts when the first request comes. A worker lives on until
+it had to be killed; the next one is there within milliseconds.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import queue
-import socket
-import subprocess
-import sys
+import signal
 import threading
 import time
-from multiprocessing.connection import Connection
+from collections import OrderedDict
 from pathlib import Path
 
-START_SECONDS = 300.0
-"""How long a worker may take to import its libraries, even from a cold network file system."""
+from tampo.grading.fork_server import ForkServer
 
 MEMORY_BYTES = 4 * 2**30
 """Resident memory at which a worker is killed (where /proc tells it)."""
 
+MOST_WORKERS = 8
+"""Workers that are used unless more are asked for: this process prepares requests on one core."""
+
+REMEMBERED = 2**14
+"""Requests whose replies are kept: responses to one problem share answers."""
+
 _WATCH_SECONDS = 0.05
-_DEAF = "trap '' INT TERM USR1; exec \"$@\""
-"""What stops a job is often sent to all of its processes. It is for the parent, which may need
-grades until its step has ended and then closes the socket; a worker that obeyed would leave an answer
-without its grade. Set before Python starts, because the signal may come meanwhile."""
-_PACKAGE_ROOT = Path(__file__).resolve().parents[2]
-
-
-class WorkerStartError(RuntimeError):
-    """A worker could not start; the message holds its own account of why."""
 
 
 class WorkerLost(Exception):
-    """A worker died or was killed before it answered."""
+    """A worker died or was killed before it answered.
+
+    outcome: "timeout" if it overran a limit of time, else "error".
+    """
+
+    outcome = "error"
+
+
+class TimeLimit(WorkerLost):
+    """A worker was killed because a request took too long."""
+
+    outcome = "timeout"
+
+
+def available_workers() -> int:
+    """Return how many workers keep the cores of this process busy, MOST_WORKERS at most.
+
+    Processes of one distributed run on this machine (LOCAL_WORLD_SIZE, as torchrun sets it) share
+    its cores.
+    """
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # not Linux
+        cores = os.cpu_count() or 1
+    sharers = max(1, int(os.environ.get("LOCAL_WORLD_SIZE") or 1))
+    return max(1, min(MOST_WORKERS, cores // sharers))
 
 
 class Worker:
-    """One process; `ask` is not safe to call from two threads at once."""
+    """One forked process; `ask` is not safe to call from two threads at once."""
 
-    def __init__(self) -> None:
-        ours, theirs = socket.socketpair()
-        path = [str(_PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(path),
-            # The order of sympy's sets, hence of its work, follows from string hashes.
-            "PYTHONHASHSEED": "0",
-        }
-        with theirs:
-            worker = [sys.executable, "-P", "-m", "tampo.grading.worker", str(theirs.fileno())]
-            self.process = subprocess.Popen(
-                ["sh", "-c", _DEAF, "sh", *worker],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                env=environment,
-            )
-        self._connection = Connection(ours.detach())
+    def __init__(self, server: ForkServer) -> None:
+        self._server = server
+        self.pid, self._connection = server.fork()
+        self._status: int | None = None
+
+    def ends(self) -> bool:
+        """Return whether an idle worker has ended, by itself or by another's hand."""
         try:
-            greeting = self._receive(START_SECONDS)
-        except WorkerLost as lost:
-            raise WorkerStartError(f"the grading worker did not start: {lost}") from None
-        if "ready" not in greeting:
-            self.kill()
-            raise WorkerStartError(f"the grading worker did not start:\n{greeting.get('error')}")
+            return self._connection.closed or self._connection.poll(0)
+        except OSError:
+            return True
 
-    def ask(self, request: dict, wall_seconds: float) -> dict:
+    def ask(self, request: bytes, wall_seconds: float) -> dict:
         """Send a request and return the reply; WorkerLost, the process gone, if there is none."""
-        try:
-            self._connection.send_bytes(json.dumps(request).encode())
-        except OSError as error:
-            self.kill()
-            raise WorkerLost(f"worker gone before the request: {error}") from None
-        return self._receive(wall_seconds)
-
-    def kill(self) -> None:
-        """End the process at once and reap it; harmless if it has ended."""
-        with contextlib.suppress(OSError):
-            self._connection.close()
-        self.process.kill()
-        self.process.wait()
-
-    def _receive(self, wall_seconds: float) -> dict:
         deadline = time.monotonic() + wall_seconds
         try:
+            self._connection.send_bytes(request)
             while not self._connection.poll(_WATCH_SECONDS):
                 if time.monotonic() > deadline:
-                    raise WorkerLost(f"no reply within {wall_seconds:g} s")
+                    raise TimeLimit(f"no reply within {wall_seconds:g} s")
                 if self._resident_bytes() > MEMORY_BYTES:
                     raise WorkerLost(f"more than {MEMORY_BYTES} bytes of memory")
             return json.loads(self._connection.recv_bytes())
         except (EOFError, OSError):
-            self.kill()
-            raise WorkerLost(f"worker ended with status {self.process.returncode}") from None
+            status = self.kill()
+            if status == -signal.SIGPROF:
+                raise TimeLimit("its processor time was used up") from None
+            raise WorkerLost(f"worker ended with status {status}") from None
         except WorkerLost:
             self.kill()
             raise
 
+    def kill(self) -> int | None:
+        """End the process at once and return its exit status; harmless if it has ended."""
+        if not self._connection.closed:
+            self._connection.close()
+            self._status = self._server.end(self.pid)
+        return self._status
+
     def _resident_bytes(self) -> int:
         try:
-            pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
+            pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
         except (OSError, IndexError):
             return 0
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
@@ -118,23 +114,51 @@ class WorkerPool:
     def __init__(self, size: int = 1) -> None:
         if size < 1:
             raise ValueError(f"workers is {size}, allowed: 1 or more")
-        self.size = size
         self._free: queue.LifoQueue[Worker | None] = queue.LifoQueue()
-        for _ in range(size):
-            self._free.put(None)
         self._lock = threading.Lock()
         self._live: set[Worker] = set()
+        self._server: ForkServer | None = None
+        self._replies: OrderedDict[bytes, dict] = OrderedDict()
+        self.size = 0
+        self.allow(size)
+
+    def allow(self, size: int) -> None:
+        """Let the pool have `size` workers if it had fewer."""
+        with self._lock:
+            for _ in range(self.size, size):
+                self._free.put(None)
+            self.size = max(self.size, size)
+
+    def prepare(self) -> None:
+        """Start loading what workers need, without waiting for it; harmless if it is loaded."""
+        with self._lock:
+            if self._server is None or self._server.process.poll() is not None:
+                self._server = ForkServer()
 
     def ask(self, request: dict, wall_seconds: float) -> dict:
-        """Have a free worker answer; WorkerLost if it was lost over this request."""
+        """Have a free worker answer; WorkerLost if it was lost over this request.
+
+        A request that was answered before, or found to take too much processor time, is not asked again.
+        """
+        message = json.dumps(request).encode()
+        reply = self._remembered(message)
+        if reply is None:
+            try:
+                reply = self._ask_worker(message, wall_seconds)
+            except TimeLimit as limit:
+                reply = {"lost": str(limit)}
+            self._remember(message, reply)
+        if "lost" in reply:
+            raise TimeLimit(reply["lost"])
+        return reply
+
+    def _ask_worker(self, message: bytes, wall_seconds: float) -> dict:
         worker = self._free.get()
         try:
-            if worker is None or worker.process.poll() is not None:
+            if worker is None or worker.ends():
                 self._forget(worker)
-                worker = Worker()
-                with self._lock:
-                    self._live.add(worker)
-            return worker.ask(request, wall_seconds)
+                worker = self._start()
+            return worker.ask(message, wall_seconds)
         except BaseException:
             # Also an interrupt: a worker whose answer nobody took must not serve the next request.
             self._forget(worker)
@@ -144,11 +168,14 @@ class WorkerPool:
             self._free.put(worker)
 
     def close(self) -> None:
-        """End all workers. The pool can be used again and then starts new ones."""
+        """End all processes. The pool can be used again and then starts new ones."""
         with self._lock:
-            workers = list(self._live)
+            workers, server = list(self._live), self._server
+            self._server = None
         for worker in workers:
             self._forget(worker)
+        if server is not None:
+            server.close()
 
     def __enter__(self) -> WorkerPool:
         return self
@@ -156,8 +183,28 @@ class WorkerPool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _start(self) -> Worker:
+        self.prepare()
+        worker = Worker(self._server)
+        with self._lock:
+            self._live.add(worker)
+        return worker
+
     def _forget(self, worker: Worker | None) -> None:
         if worker is not None:
             with self._lock:
                 self._live.discard(worker)
             worker.kill()
+
+    def _remembered(self, message: bytes) -> dict | None:
+        with self._lock:
+            reply = self._replies.get(message)
+            if reply is not None:
+                self._replies.move_to_end(message)
+            return reply
+
+    def _remember(self, message: bytes, reply: dict) -> None:
+        with self._lock:
+            self._replies[message] = reply
+            while len(self._replies) > REMEMBERED:
+                self._replies.popitem(last=False)

@@ -17,11 +17,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from tampo.grading import Grade, grade_many, last_boxed
+from tampo.grading import UNDECIDED, Grade, grade_many, last_boxed
 
 Completion = str | list[dict]
 
-GRADED = ("correct", "wrong", "unparseable", "timeout")
+GRADED = ("correct", "wrong", "unparseable", "timeout", "error")
 """The outcomes that grading a completion can have, in the order they are logged."""
 
 
@@ -35,11 +35,11 @@ def accuracy_reward(
     log_extra: Callable[[str, list], None] | None = None,
     **columns: object,
 ) -> list[float | None]:
-    """Return 1.0 for a correct answer, 0.0 for a wrong or unreadable one, None for a timeout.
+    """Return 1.0 for a correct answer, 0.0 for a wrong or unreadable one, None for a timeout or error.
 
     Graded by `tampo.grading.grade`, as evaluation is. The share of each outcome is logged as
-    `grading/<outcome>` (zeros too, so that every process logs the same names), and outcome and
-    extracted answer of each completion as columns `outcome` and `extracted`.
+    `grading/<outcome>` (zeros too, so that every process logs the same names), and outcome,
+    extracted answer and rule of each completion as columns `outcome`, `extracted` and `rule`.
 
     Raises:
         ValueError: `record` has another length than `completions`, or holds no JSON object.
@@ -55,6 +55,7 @@ def accuracy_reward(
     if log_extra is not None:
         log_extra("outcome", [graded.outcome for graded in grades])
         log_extra("extracted", [graded.extracted or "" for graded in grades])
+        log_extra("rule", [graded.rule for graded in grades])
     return [_accuracy(graded) for graded in grades]
 
 
@@ -109,7 +110,7 @@ def completion_text(completion: Completion) -> str:
 
 
 def _accuracy(graded: Grade) -> float | None:
-    if graded.outcome == "timeout":
+    if graded.outcome in UNDECIDED:
         return None
     return 1.0 if graded.outcome == "correct" else 0.0
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import types
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +52,7 @@ def add_tempered_lm_head(
     The patched forward takes, besides the model's own arguments,
 
     - `labels` [B, L]: token ids, -100 where the token is not scored;
-    - `temperatures`: None for the `temperature` given here, a number, or [B] one a sequence;
+    - `temperatures`: None for the `temperature` given here, a number, or [B] one per sequence;
     - `candidates` [K]: virtual temperatures, or None;
     - `entropy_at_one`: whether the entropy at temperature 1 is wanted;
 
@@ -78,7 +78,7 @@ def add_tempered_lm_head(
 
     # `generate` and the Trainer read the signature of `forward`: it has to stay the model's own.
     @functools.wraps(type(model).forward)
-    def forward(self, *args, fused_lm_head: bool = False, **kwargs):
+    def forward(self: Any, *args: Any, fused_lm_head: bool = False, **kwargs: Any) -> Any:
         if not fused_lm_head:
             return original_forward(*args, **kwargs)
         _refuse_router_logits(self.config, kwargs)
@@ -96,7 +96,7 @@ def add_tempered_lm_head(
         head = self.get_output_embeddings()
         _refuse_adapted_head(head)
         temperatures = temperature if temperatures is None else temperatures
-        precision = nullcontext()
+        precision: AbstractContextManager[None] = nullcontext()
         if cast_lm_head_to_fp32:
             hidden = hidden.float()
             precision = torch.autocast(hidden.device.type, enabled=False)
@@ -107,7 +107,7 @@ def add_tempered_lm_head(
 
 
 def logit_transform(config: Any) -> tuple[float, float | None]:
-    """Return (scale, softcap) that the model's own forward applies to its logits.
+    """Return the (scale, softcap) that the model's own forward applies to its logits.
 
     Families name the scale differently: a factor is `logit_scale` (Cohere; None in MPT means 1),
     `output_multiplier` or `lm_head_multiplier` (Falcon-H1); `logits_scaling` is a divisor in Granite
@@ -127,13 +127,14 @@ def logit_transform(config: Any) -> tuple[float, float | None]:
 
 def _score(
     hidden: torch.Tensor,
-    head: torch.nn.Module,
+    head: torch.nn.Linear,
     labels: torch.Tensor,
     temperatures: float | torch.Tensor,
     wanted: dict[str, Any],
 ) -> TemperedCausalLMOutput:
     """Score the labels [B, L] from hidden states [B, L, H]."""
-    weight, bias = _whole(head.weight), _whole(getattr(head, "bias", None))
+    weight, bias = _whole(head.weight), getattr(head, "bias", None)
+    bias = None if bias is None else _whole(bias)
     # A model split over devices can end on another one than its head.
     hidden, labels = hidden.to(weight.device), labels[:, 1:].to(weight.device)
     scored = labels != IGNORED_LABEL
@@ -175,7 +176,7 @@ def _spread(result: MultiTemperatureOutput, scored: torch.Tensor) -> TemperedCau
     )
 
 
-def _whole(parameter: torch.Tensor | None) -> torch.Tensor | None:
+def _whole(parameter: torch.Tensor) -> torch.Tensor:
     # FSDP2 shards parameters as DTensors; the hidden states are ordinary tensors.
     return parameter.full_tensor() if isinstance(parameter, DTensor) else parameter
 

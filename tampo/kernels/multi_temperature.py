@@ -2,16 +2,18 @@
 
 `hidden @ weight.T` is computed tile by tile and never exists in full. Each tile is visited once in the
 forward pass, for every temperature, and recomputed in the backward pass. TAMPO's step 4 (the
-likelihood of each token under each candidate) thus costs K exponentials a logit on data that is in
+likelihood of each token under each candidate) thus costs K exponentials per logit on data that is in
 cache anyway, and no memory.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
 from types import ModuleType
+from typing import Any
 
 import torch
 from torch.autograd.function import once_differentiable
@@ -67,7 +69,7 @@ def multi_temperature_log_prob(
         weight: [V, H] LM-head weight.
         bias: [V] or None.
         targets: [N] integers in [0, V).
-        temperature: training temperature, > 0: a number or one a row [N].
+        temperature: training temperature, > 0: a number or one per row [N].
         candidates: [K] virtual temperatures, > 0, or None.
         softcap: logits become softcap · tanh(logits / softcap).
         logit_scale: factor on the projections, before the softcap.
@@ -99,8 +101,17 @@ def multi_temperature_log_prob(
 class _MultiTemperatureFunction(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx, hidden, weight, bias, targets, training, candidates, transform, entropy, entropy_at_one
-    ):
+        ctx: Any,
+        hidden: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+        targets: torch.Tensor,
+        training: float | torch.Tensor,
+        candidates: list[float],
+        transform: Transform,
+        entropy: bool,
+        entropy_at_one: bool,
+    ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor, torch.Tensor | None]:
         # An entropy that is only logged must not cost a gradient pass with zeros.
         ctx.set_materialize_grads(False)
         dtype = _compute_dtype(hidden)
@@ -129,22 +140,28 @@ class _MultiTemperatureFunction(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad_log_probs, grad_entropy, *_):
+    def backward(
+        ctx: Any,
+        grad_log_probs: torch.Tensor | None,
+        grad_entropy: torch.Tensor | None,
+        *_: torch.Tensor | None,
+    ) -> tuple[torch.Tensor | None, ...]:
         if grad_log_probs is None and grad_entropy is None:
             return (None,) * 9
         with gathered(*ctx.saved_tensors[1:3]):
             return (*_backward(ctx, grad_log_probs, grad_entropy), *(None,) * 6)
 
 
-def _backward(ctx, grad_log_probs, grad_entropy) -> list[torch.Tensor | None]:
+def _backward(
+    ctx: Any, grad_log_probs: torch.Tensor | None, grad_entropy: torch.Tensor | None
+) -> list[torch.Tensor | None]:
     hidden, weight, bias, targets, log_normaliser, entropy, kept = ctx.saved_tensors
     dtype = log_normaliser.dtype
     gradient = Gradient(
         inverse=ctx.inverse,
         log_normaliser=log_normaliser,
         grad_log_prob=None if grad_log_probs is None else grad_log_probs.to(dtype),
-        grad_entropy=None if grad_entropy is None else grad_entropy.to(dtype),
-        entropy=entropy,
+        entropy=None if grad_entropy is None else (entropy, grad_entropy.to(dtype)),
     )
     inputs = (hidden, weight, bias)
     sums = [
@@ -183,7 +200,7 @@ class _Columns:
             self._places[self._rounded(training)] = 0
         self._one = self._place(1.0) if entropy_at_one else None
         self._entropy = entropy
-        self.entropies = self._one + 1 if entropy_at_one else int(entropy)
+        self.entropies = int(entropy) if self._one is None else self._one + 1
         self._candidates = [self._place(t) for t in candidates]
 
     def select(
@@ -226,13 +243,20 @@ class _Tile:
 class _Tiles:
     """Iterate over the tiles of `hidden @ weight.T + bias`; one buffer serves all of them."""
 
-    def __init__(self, hidden, weight, bias, dtype, kept=None):
+    def __init__(
+        self,
+        hidden: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+        dtype: torch.dtype,
+        kept: torch.Tensor | None = None,
+    ) -> None:
         self._hidden, self._weight, self._bias = hidden, weight, bias
         self._dtype, self._kept = dtype, kept
         self._kernels = _tile_kernels(hidden.device, dtype)
         self._shape = CPU_TILE if hidden.device.type == "cpu" else GPU_TILE
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[_Tile]:
         count, vocabulary = len(self._hidden), len(self._weight)
         tokens, entries = min(count, self._shape[0]), min(vocabulary, self._shape[1])
         if count == 0:
@@ -280,11 +304,14 @@ def _add_product(total: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> None:
 
 def gathered(*parameters: torch.Tensor | None) -> AbstractContextManager:
     """Context in which parameters that DeepSpeed ZeRO-3 has partitioned are whole."""
-    if not any(hasattr(p, "ds_status") for p in parameters):
+    partitioned = [
+        p for p in parameters if isinstance(p, torch.nn.Parameter) and hasattr(p, "ds_status")
+    ]
+    if not partitioned:
         return nullcontext()
     from trl.trainer.utils import maybe_gather_lm_head_ctx
 
-    return maybe_gather_lm_head_ctx(*parameters)
+    return maybe_gather_lm_head_ctx(*partitioned)
 
 
 def _tile_kernels(device: torch.device, dtype: torch.dtype) -> ModuleType:
@@ -331,7 +358,12 @@ def _positive(values: torch.Tensor | list[float], name: str) -> list[float]:
     return numbers
 
 
-def _check_shapes(hidden, weight, bias, targets) -> None:
+def _check_shapes(
+    hidden: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    targets: torch.Tensor,
+) -> None:
     if hidden.ndim != 2 or weight.ndim != 2 or hidden.shape[1] != weight.shape[1]:
         raise ValueError(
             f"hidden {tuple(hidden.shape)} and weight {tuple(weight.shape)} must be [N, H] and [V, H]"

@@ -1,4 +1,4 @@
-"""What one pass over the logits accumulates, and the logits' transform. Shared by all tile kernels."""
+"""Statistics that one pass over the logits accumulates, and the logits' transform; for all tile kernels."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Statistics:
 
     Args:
         rows: N.
-        temperatures: S temperatures, each a float or one a row [N].
+        temperatures: S temperatures, each a float or one per row [N].
         entropies: for how many of them, from the first on, the entropy is wanted.
         dtype: float32, or float64 for float64 logits.
         device: where the tiles are.
@@ -70,7 +70,7 @@ class Statistics:
         if None in self.shared:
             self.inverse = self.inverse.repeat(1, rows)
             for index, temperature in enumerate(temperatures):
-                if self.shared[index] is None:
+                if isinstance(temperature, torch.Tensor):
                     self.inverse[index] = 1 / temperature.to(dtype)
         # Finite and not -inf: its difference to itself is 0 and not NaN. Far enough from the lowest
         # number that dividing by a temperature does not overflow.
@@ -109,7 +109,5 @@ class Gradient:
     """[N] at the training temperature."""
     grad_log_prob: torch.Tensor | None
     """[N] gradient of the loss with respect to the log-probabilities."""
-    grad_entropy: torch.Tensor | None
-    """[N] gradient of the loss with respect to the entropies."""
-    entropy: torch.Tensor | None
-    """[N], needed with `grad_entropy`."""
+    entropy: tuple[torch.Tensor, torch.Tensor] | None
+    """[N] entropies, and [N] the gradient of the loss with respect to them."""

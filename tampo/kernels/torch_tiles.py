@@ -139,15 +139,15 @@ def _differentiate_block(
     torch.mul(logits, inverse * LOG2_E, out=powers).sub_(log2_normaliser)
     g = gradient.grad_log_prob
     g = None if g is None else g[block].unsqueeze(-1) * inverse
-    if gradient.grad_entropy is None:
-        powers.exp2_().mul_(-g)
-    else:
-        h = gradient.grad_entropy[block].unsqueeze(-1) * inverse
+    if gradient.entropy is not None:
+        entropy, h = (values[block].unsqueeze(-1) for values in gradient.entropy)
         weight = powers * math.log(2)
-        weight.add_(gradient.entropy[block].unsqueeze(-1)).mul_(h)
+        weight.add_(entropy).mul_(h * inverse)
         if g is not None:
             weight.add_(g)
         powers.exp2_().mul_(weight.neg_())
+    elif g is not None:
+        powers.exp2_().mul_(-g)
     if g is not None:
         powers.scatter_add_(1, local, torch.where(inside.unsqueeze(-1), g, 0.0))
     return powers

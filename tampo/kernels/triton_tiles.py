@@ -5,12 +5,14 @@ Logits are tempered in base 2, because exp2 is one instruction of the special-fu
 two: exp(z / T) = exp2(z · log2 e / T).
 """
 
+# A kernel is Triton's language, in which annotations mean something else: it is not type-checked.
 # Triton compiles no unpacking, so tuples grow by concatenation.
 # ruff: noqa: RUF005
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from typing import no_type_check
 
 import torch
 import triton
@@ -20,7 +22,7 @@ from tampo.kernels.statistics import LOG2_E, Gradient, Statistics, Transform
 
 BLOCK = 1024
 WARPS = 8
-"""Four logits a thread: the accumulators of a group of temperatures then fit into its registers."""
+"""Four logits per thread: the accumulators of a group of temperatures then fit into its registers."""
 
 GROUP = 16
 """Temperatures in one launch; more of them are done in several, each reading the tile again."""
@@ -86,7 +88,9 @@ def differentiate(
 ) -> None:
     """Write the gradient with respect to the projections: `torch_tiles.differentiate`."""
     log_normaliser = gradient.log_normaliser[rows]
-    shared = not isinstance(gradient.inverse, torch.Tensor)
+    inverse = gradient.inverse
+    by_row = inverse if isinstance(inverse, torch.Tensor) else None
+    entropy, grad_entropy = gradient.entropy or (None, None)
 
     def of_rows(values: torch.Tensor | None) -> torch.Tensor:
         return log_normaliser if values is None else values[rows].contiguous()
@@ -100,18 +104,18 @@ def differentiate(
             targets,
             log_normaliser,
             of_rows(gradient.grad_log_prob),
-            of_rows(gradient.grad_entropy),
-            of_rows(gradient.entropy),
-            log_normaliser if shared else gradient.inverse[rows].contiguous(),
-            gradient.inverse if shared else 1.0,
+            of_rows(grad_entropy),
+            of_rows(entropy),
+            of_rows(by_row),
+            inverse if by_row is None else 1.0,
             start,
             tile.shape[1],
             transform.scale,
             transform.softcap or 1.0,
             SOFTCAP=transform.softcap is not None,
-            SHARED_TEMPERATURE=shared,
+            SHARED_TEMPERATURE=by_row is None,
             LOG_PROB_GRADIENT=gradient.grad_log_prob is not None,
-            ENTROPY_GRADIENT=gradient.grad_entropy is not None,
+            ENTROPY_GRADIENT=grad_entropy is not None,
             BLOCK=BLOCK,
             num_warps=WARPS,
         )
@@ -125,6 +129,7 @@ def _device_of(tile: torch.Tensor) -> AbstractContextManager:
 
 
 @triton.jit
+@no_type_check
 def _logits(projection, scale, softcap, SOFTCAP: tl.constexpr):
     z = projection.to(tl.float32) * scale
     if SOFTCAP:
@@ -134,6 +139,7 @@ def _logits(projection, scale, softcap, SOFTCAP: tl.constexpr):
 
 
 @triton.jit
+@no_type_check
 def _fold_kernel(
     tile_ptr,
     tile_stride,
@@ -157,7 +163,7 @@ def _fold_kernel(
     ENTROPIES: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    # One program a row. The maximum first: the sums then need no rescaling from block to block, so
+    # One program per row. The maximum first: the sums then need no rescaling from block to block, so
     # they stay apart in the threads and are added up once at the end. The second reading of the row
     # comes from cache.
     row = tl.program_id(0).to(tl.int64)
@@ -217,6 +223,7 @@ def _fold_kernel(
 
 
 @triton.jit
+@no_type_check
 def _differentiate_kernel(
     tile_ptr,
     tile_stride,

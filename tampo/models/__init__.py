@@ -1,1 +1,1 @@
-"""Base models: from the hub, out of a package, or pretrained here; the supervised cold start."""
+"""Base models: from the hub, out of a package, or pretrained here; the SFT cold start."""

@@ -1,7 +1,7 @@
-r"""Supervised warm-up of a base model on worked solutions, by TRL's `SFTTrainer`.
+r"""SFT cold start: a base model trained on worked solutions by TRL's `SFTTrainer`, before any run.
 
 GRPO learns from answers that differ in reward. A small model that hardly ever boxes a number gives
-it none, so a study may show its model some solutions first. The prompt is the study's own; the
+it none, so a study may start with supervised steps. The prompt is the study's own; the
 target is the solution, a line break and the answer in `\boxed{}`, and the loss is the target's alone.
 """
 
@@ -22,7 +22,7 @@ from tampo.models.precision import require_precision
 from tampo.problems import prompts
 from tampo.problems.problem_sets import fingerprint, load_problems, source
 from tampo.problems.prompts import Prompt
-from tampo.study.model_settings import WarmUp
+from tampo.study.model_settings import ColdStart
 
 logger = logging.getLogger(__name__)
 
@@ -30,11 +30,13 @@ logger = logging.getLogger(__name__)
 class _Progress(TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         if logs and "loss" in logs:
-            logger.info("warm-up %d/%d  loss %.3f", state.global_step, args.max_steps, logs["loss"])
+            logger.info(
+                "cold start %d/%d  loss %.3f", state.global_step, args.max_steps, logs["loss"]
+            )
 
 
-def warm_up(
-    settings: WarmUp,
+def cold_start(
+    settings: ColdStart,
     prompt: Prompt,
     data_dir: str | None,
     model: PreTrainedModel,
@@ -51,18 +53,18 @@ def warm_up(
 
     Returns:
         Settings, source and fingerprint of the problems, how many were used and what was left
-        out, and the loss of every step in nats a token.
+        out, and the loss of every step in nats per token.
 
     Raises:
         ValueError: no problem has a solution, or the GPU lacks the precision.
     """
-    require_precision("warm_up.precision", settings.precision)
+    require_precision("cold_start.precision", settings.precision)
     torch.set_num_threads(settings.cpu_threads)
     problems = load_problems(settings.problems, data_dir)
     solved = [problem for problem in problems if problem.get("solution")]
     if not solved:
         raise ValueError(
-            f"warm_up.problems: none of the {len(problems)} records of {settings.problems} has a "
+            f"cold_start.problems: none of the {len(problems)} records of {settings.problems} has a "
             "`solution`; the set's source on the hub has them, and so has what `prefetch` stores"
         )
     with tempfile.TemporaryDirectory() as scratch:
@@ -85,11 +87,11 @@ def warm_up(
 
 
 def target(problem: dict[str, Any]) -> str:
-    r"""Return the text that the model is to give: calculations and the boxed answer."""
+    r"""Return the target completion: calculations and the boxed answer."""
     return f"{problem['solution']}\n\\boxed{{{problem['answer'][0]}}}"
 
 
-def _examples(settings: WarmUp, prompt: Prompt, solved: list[dict[str, Any]]) -> Dataset:
+def _examples(settings: ColdStart, prompt: Prompt, solved: list[dict[str, Any]]) -> Dataset:
     """Return the examples in training order: whole passes, each in an order of its own."""
     needed = settings.steps * settings.batch_size
     order: list[int] = []
@@ -106,7 +108,7 @@ def _examples(settings: WarmUp, prompt: Prompt, solved: list[dict[str, Any]]) ->
     )
 
 
-def _configuration(settings: WarmUp, scratch: str) -> SFTConfig:
+def _configuration(settings: ColdStart, scratch: str) -> SFTConfig:
     on_cpu = not torch.cuda.is_available()
     return SFTConfig(
         output_dir=scratch,
@@ -116,7 +118,7 @@ def _configuration(settings: WarmUp, scratch: str) -> SFTConfig:
         lr_scheduler_type="linear",
         warmup_steps=-(-settings.steps // 10),
         weight_decay=0.0,
-        # Nothing is cut: a solution without its end would teach to stop before the answer.
+        # Nothing is truncated: a solution without its end would teach the model to stop before the answer.
         max_length=None,
         completion_only_loss=True,
         bf16=settings.precision == "bf16",

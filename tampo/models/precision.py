@@ -1,4 +1,4 @@
-"""Whether the device of this process computes in the precision that a study asks for."""
+"""Whether this process's device supports the precision that a study asks for."""
 
 from __future__ import annotations
 

@@ -26,7 +26,14 @@ from transformers import (
     Qwen2Tokenizer,
 )
 
-from tampo.problems.arithmetic import BOX, CHARACTERS, FAMILIES, completion, draw_problem
+from tampo.problems.arithmetic import (
+    BOX,
+    CHARACTERS,
+    FAMILIES,
+    STRATEGIES,
+    completion,
+    draw_problem,
+)
 from tampo.seeds import derive
 from tampo.study.model_settings import PretrainSettings
 
@@ -58,7 +65,7 @@ def build_tokenizer() -> Qwen2Tokenizer:
     tokenizer = Qwen2Tokenizer(
         vocab=vocabulary,
         merges=[],
-        unk_token=None,
+        unk_token=None,  # type: ignore[arg-type]  # None means that there is none
         eos_token=EOS,
         pad_token=PAD,
         chat_template=CHAT_TEMPLATE,
@@ -100,10 +107,11 @@ def draw_text(settings: PretrainSettings, rng: random.Random) -> tuple[str, str,
     name = rng.choice(list(FAMILIES))
     level = rng.choice(FAMILIES[name].levels)
     problem = draw_problem(name, level, "train", rng)
-    practice = settings.practice.model_dump()
-    strategy = rng.choices(list(practice), weights=list(practice.values()))[0]
+    practice, shares = settings.practice, settings.shares
+    weights = [getattr(practice, strategy) for strategy in STRATEGIES]
+    strategy = rng.choices(STRATEGIES, weights=weights)[0]
     text = completion(name, problem, strategy, settings.guess_accuracy, rng)
-    return problem, text, getattr(settings.shares, strategy) / practice[strategy]
+    return problem, text, getattr(shares, strategy) / getattr(practice, strategy)
 
 
 @dataclass(frozen=True)
@@ -194,7 +202,7 @@ def pretrain(
 ) -> dict:
     """Pretrain a model and write it, its tokenizer and its generation settings into `out_dir`.
 
-    The same settings and seed give the same bytes on one machine and software.
+    The same settings and seed reproduce it byte for byte on one machine and software.
 
     Args:
         out_dir: directory for safetensors, tokenizer and configuration files; made if absent.
@@ -236,7 +244,8 @@ def _optimisers(
 
     After 600 steps, worked sums were right 85 % of the time with Muon, 45 % with AdamW alone.
     """
-    matrices, rest = [], []
+    matrices: list[torch.nn.Parameter] = []
+    rest: list[torch.nn.Parameter] = []
     for name, parameter in model.named_parameters():
         in_layer = parameter.ndim == 2 and "embed" not in name
         (matrices if in_layer else rest).append(parameter)
@@ -247,7 +256,7 @@ def _optimisers(
 
 
 def _accumulate(model: Qwen2ForCausalLM, batches: list[Batch]) -> float:
-    """Add the gradient of the mean loss over `batches`; return that loss in nats a token."""
+    """Add the gradient of the mean loss over `batches`; return that loss in nats per token."""
     num_targets = sum(batch.num_targets for batch in batches)
     total = 0.0
     for batch in batches:
@@ -276,8 +285,10 @@ def _optimise(
         model.zero_grad(set_to_none=True)
         losses.append(_accumulate(model, draw_batches(settings, tokenizer, rng)))
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for stepped in (*optimisers, *schedules):
-            stepped.step()
+        for optimiser in optimisers:
+            optimiser.step()
+        for schedule in schedules:
+            schedule.step()
         if (step + 1) % settings.progress_every == 0 or step + 1 == settings.steps:
             recent = losses[-settings.progress_every :]
             progress(

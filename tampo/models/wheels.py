@@ -14,7 +14,7 @@ def download_wheel(requirement: str, folder: Path) -> Path:
     """Download the wheel of `requirement`, `name==version`, into an empty folder; return its path.
 
     Raises:
-        RuntimeError: the package could not be had; says why.
+        RuntimeError: the package cannot be downloaded; says why.
     """
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     # The package's dependencies would compile a runtime that is not needed: only a file is read.

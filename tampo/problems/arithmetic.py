@@ -2,7 +2,7 @@
 the tiny study.
 
 A family is one benchmark. Its problems come at several lengths, and a problem of any length can be
-solved by one small operation a term, carried along from left to right:
+solved by one small operation per term, carried along from left to right:
 
 | family        | problem    | worked solution before the boxed answer | level               |
 | ------------- | ---------- | --------------------------------------- | ------------------- |
@@ -27,12 +27,13 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Literal
+from typing import Literal, get_args
 
 from tampo.seeds import derive
 
 Split = Literal["train", "test"]
 Strategy = Literal["worked", "guess", "junk"]
+STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 
 BOX = r"\boxed{"
 MARKER = "("
@@ -44,7 +45,7 @@ JUNK_LENGTHS = range(2, 11)
 GUESS_ERRORS = range(1, 4)
 
 # One problem in four is a test problem.
-_TEST_SHARE = 4
+_TEST_DIVISOR = 4
 # Draws in a row that may bring nothing new before a level counts as exhausted.
 _PATIENCE = 2000
 
@@ -130,7 +131,7 @@ def family(name: str) -> Family:
 def split_of(problem: str) -> Split:
     """Return the split that `problem` belongs to, a function of its text alone."""
     first_byte = hashlib.sha256(problem.encode()).digest()[0]
-    return "test" if first_byte % _TEST_SHARE == 0 else "train"
+    return "test" if first_byte % _TEST_DIVISOR == 0 else "train"
 
 
 def draw_problem(name: str, level: int, split: Split, rng: random.Random) -> str:

@@ -25,8 +25,10 @@ SHORT = 120
 
 @dataclass(frozen=True)
 class Hub:
-    """Where a set lies on the hub and how a row of it becomes a canonical record."""
+    """Where a set is on the hub and how a row becomes a canonical record."""
 
+    file: str
+    """File name in a data folder that is read instead."""
     repository: str
     split: str
     record: Callable[[dict[str, Any], int], dict[str, Any]]
@@ -38,24 +40,35 @@ class Hub:
 
 
 @dataclass(frozen=True)
+class Generated:
+    """A set that needs no data."""
+
+    make: Callable[[], list[dict[str, Any]]]
+    """Generator of its canonical records."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of another set of the catalogue."""
+
+    whole: str
+    """Name of that set."""
+    keep: Callable[[dict[str, Any]], bool]
+    """Which canonical records of that set belong to this one."""
+
+
+@dataclass(frozen=True)
 class ProblemSet:
-    """One entry of the catalogue: from the hub, generated, or a part of another."""
+    """One entry of the catalogue."""
 
     count: int
     """Problems in the set; any other number is an error."""
-    hub: Hub | None = None
-    file: str | None = None
-    """File name in a data folder."""
-    make: Callable[[], list[dict[str, Any]]] | None = None
-    """Generator of the records of a set that needs no data."""
+    source: Hub | Generated | Part
+    """Where its records come from."""
     training: bool = False
     """Whether it is a training set; all others are benchmarks with a task document each."""
     solutions: bool = False
     """Whether its records hold worked solutions."""
-    part_of: str | None = None
-    """Name of the set that this one is a part of, in place of a source of its own."""
-    keep: Callable[[dict[str, Any]], bool] | None = None
-    """Which canonical records of that set belong to this one."""
 
 
 def _aime24(row: dict[str, Any], _: int) -> dict[str, Any]:
@@ -170,8 +183,8 @@ _ECQA = {
 CATALOGUE: dict[str, ProblemSet] = {
     "aime24": ProblemSet(
         count=30,
-        file="aime24.jsonl",
-        hub=Hub(
+        source=Hub(
+            "aime24.jsonl",
             "HuggingFaceH4/aime_2024",
             "train",
             _aime24,
@@ -180,62 +193,65 @@ CATALOGUE: dict[str, ProblemSet] = {
     ),
     "math500": ProblemSet(
         count=500,
-        file="math500.jsonl",
-        hub=Hub(
+        source=Hub(
+            "math500.jsonl",
             "HuggingFaceH4/MATH-500",
             "test",
             _math500,
             revision="6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be",
         ),
     ),
-    "amc23": ProblemSet(count=40, file="amc23.jsonl", hub=Hub("knoveleng/AMC-23", "train", _amc23)),
+    "amc23": ProblemSet(count=40, source=Hub("amc23.jsonl", "knoveleng/AMC-23", "train", _amc23)),
     "minerva": ProblemSet(
-        count=272, file="minerva.jsonl", hub=Hub("knoveleng/Minerva-Math", "train", _minerva)
+        count=272, source=Hub("minerva.jsonl", "knoveleng/Minerva-Math", "train", _minerva)
     ),
     "olympiadbench": ProblemSet(
         count=675,
-        file="olympiadbench.jsonl",
-        hub=Hub("knoveleng/OlympiadBench", "train", _olympiadbench),
+        source=Hub("olympiadbench.jsonl", "knoveleng/OlympiadBench", "train", _olympiadbench),
     ),
     "gsm8k-train": ProblemSet(
         count=7473,
-        file="gsm8k_train.jsonl",
         training=True,
         solutions=True,
-        hub=Hub(split="train", record=partial(_gsm8k, split="train"), **_GSM8K),
+        source=Hub(
+            file="gsm8k_train.jsonl", split="train", record=partial(_gsm8k, split="train"), **_GSM8K
+        ),
     ),
     "gsm8k-test": ProblemSet(
         count=1319,
-        file="gsm8k_test.jsonl",
-        hub=Hub(split="test", record=partial(_gsm8k, split="test"), **_GSM8K),
+        source=Hub(
+            file="gsm8k_test.jsonl", split="test", record=partial(_gsm8k, split="test"), **_GSM8K
+        ),
     ),
     "gsm8k-train-short": ProblemSet(
-        count=435, part_of="gsm8k-train", keep=_short, training=True, solutions=True
+        count=435, source=Part("gsm8k-train", _short), training=True, solutions=True
     ),
-    "gsm8k-test-short": ProblemSet(count=68, part_of="gsm8k-test", keep=_short),
+    "gsm8k-test-short": ProblemSet(count=68, source=Part("gsm8k-test", _short)),
     "open-s1": ProblemSet(
         count=18615,
-        file="open_s1.jsonl",
         training=True,
-        hub=Hub("knoveleng/open-s1", "train", _open_s1),
+        source=Hub("open_s1.jsonl", "knoveleng/open-s1", "train", _open_s1),
     ),
     "ecqa-train": ProblemSet(
         count=7598,
-        file="ecqa_train.jsonl",
         training=True,
-        hub=Hub(split="train", record=partial(_ecqa, split="train"), **_ECQA),
+        source=Hub(
+            file="ecqa_train.jsonl", split="train", record=partial(_ecqa, split="train"), **_ECQA
+        ),
     ),
     "ecqa": ProblemSet(
         count=2194,
-        file="ecqa_test.jsonl",
-        hub=Hub(split="test", record=partial(_ecqa, split="test"), **_ECQA),
+        source=Hub(
+            file="ecqa_test.jsonl", split="test", record=partial(_ecqa, split="test"), **_ECQA
+        ),
     ),
     "arithmetic-train": ProblemSet(
-        count=ARITHMETIC_TRAIN * len(FAMILIES), make=_arithmetic_train, training=True
+        count=ARITHMETIC_TRAIN * len(FAMILIES), source=Generated(_arithmetic_train), training=True
     ),
 } | {
     name: ProblemSet(
-        count=ARITHMETIC_TEST, make=partial(generate, name, ARITHMETIC_TEST, ARITHMETIC_SEED)
+        count=ARITHMETIC_TEST,
+        source=Generated(partial(generate, name, ARITHMETIC_TEST, ARITHMETIC_SEED)),
     )
     for name in FAMILIES
 }

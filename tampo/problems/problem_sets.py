@@ -13,7 +13,7 @@ A canonical record is one JSON object:
 | `multiple`    | bool, null     | the gold lists several values and all are required              |
 | `unit`        | str, null      | unit of the gold, left out of it                                |
 | `tolerance`   | str, null      | absolute tolerance of a numerical gold                          |
-| `solution`    | str, null      | worked solution; of GSM8K its calculations, one a line          |
+| `solution`    | str, null      | worked solution; of GSM8K its calculations, one per line          |
 
 The first three are required. A set is read from canonical JSON lines when a folder is given, else
 from the hub at its pinned revision; arithmetic sets are generated and come with the package.
@@ -28,7 +28,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tampo.problems.catalogue import ARITHMETIC_SEED, CATALOGUE, Hub, ProblemSet
+from tampo.problems.catalogue import ARITHMETIC_SEED, CATALOGUE, Generated, Hub, Part, ProblemSet
 
 REQUIRED: dict[str, tuple[type, ...]] = {"id": (str,), "problem": (str,), "answer": (list,)}
 OPTIONAL: dict[str, tuple[type, ...]] = {
@@ -61,11 +61,11 @@ def load_problems(
             message names the file and line, or the hub repository and row.
     """
     entry = _entry(name)
-    if entry.part_of is not None:
-        where = name
-        records = [r for r in load_problems(entry.part_of, data_dir) if entry.keep(r)]
+    if isinstance(entry.source, Part):
+        where, part = name, entry.source
+        records = [r for r in load_problems(part.whole, data_dir) if part.keep(r)]
     else:
-        where, records = _read(name, entry, data_dir)
+        where, records = _read(name, entry.source, data_dir)
     if len(records) != entry.count:
         raise ProblemSetError(
             f"{where}: {len(records)} problems, but {name} has {entry.count}; "
@@ -75,18 +75,18 @@ def load_problems(
 
 
 def _read(
-    name: str, entry: ProblemSet, data_dir: str | Path | None
+    name: str, source: Hub | Generated, data_dir: str | Path | None
 ) -> tuple[str, list[dict[str, Any]]]:
     """Return where a set is read from, and its records, checked."""
-    if entry.make is not None:
-        where, records = name, entry.make()
+    if isinstance(source, Generated):
+        where, records = name, source.make()
         origin = [f"{name}:{number}" for number, _ in enumerate(records, start=1)]
     elif data_dir is not None:
-        where = str(Path(data_dir) / entry.file)
+        where = str(Path(data_dir) / source.file)
         records, origin = _read_file(Path(where))
     else:
-        where = f"hub:{entry.hub.repository}"
-        records, origin = _read_hub(entry.hub)
+        where = f"hub:{source.repository}"
+        records, origin = _read_hub(source)
     check(records, origin)
     return where, records
 
@@ -103,7 +103,7 @@ def check(records: Sequence[Any], origin: Sequence[str]) -> None:
         _check_record(record, where)
         if record["id"] in seen:
             raise ProblemSetError(
-                f"{where}: id {record['id']!r} stands already in {seen[record['id']]}"
+                f"{where}: id {record['id']!r} already appears in {seen[record['id']]}"
             )
         seen[record["id"]] = where
 
@@ -169,12 +169,15 @@ def _read_file(path: Path) -> tuple[list[Any], list[str]]:
 
 @cache
 def _revision(repository: str, pinned: str | None) -> str:
-    """Return the pinned commit, or the newest one, looked up once a process."""
+    """Return the pinned commit, or the newest one, looked up once per process."""
     if pinned is not None:
         return pinned
     from huggingface_hub import HfApi
 
-    return HfApi().dataset_info(repository).sha
+    newest = HfApi().dataset_info(repository).sha
+    if newest is None:
+        raise ValueError(f"the hub names no commit of {repository}")
+    return newest
 
 
 def _read_hub(hub: Hub) -> tuple[list[Any], list[str]]:
@@ -184,7 +187,7 @@ def _read_hub(hub: Hub) -> tuple[list[Any], list[str]]:
         revision = _revision(hub.repository, hub.revision)
         rows = load_dataset(hub.repository, hub.config, split=hub.split, revision=revision)
     except Exception as error:
-        # Network, login and hub errors come as many types; all mean that the set is not to be had.
+        # Network, login and hub errors come as many types; all mean that the set is not available.
         raise ProblemSetError(
             f"hub:{hub.repository}: cannot be read ({type(error).__name__}: {error}); "
             "set data_dir to read canonical JSON lines instead"
@@ -204,19 +207,19 @@ def _read_hub(hub: Hub) -> tuple[list[Any], list[str]]:
 
 def source(name: str, data_dir: str | Path | None = None) -> dict[str, Any]:
     """Return where the set's records come from, for `run.json`; hub revisions are resolved."""
-    entry = _entry(name)
-    if entry.part_of is not None:
-        return source(entry.part_of, data_dir)
-    if entry.make is not None:
+    found = _entry(name).source
+    if isinstance(found, Part):
+        return source(found.whole, data_dir)
+    if isinstance(found, Generated):
         return {"generated": name, "seed": ARITHMETIC_SEED}
     if data_dir is not None:
-        return {"file": entry.file}
+        return {"file": found.file}
     return {
-        "repository": entry.hub.repository,
-        "config": entry.hub.config,
-        "split": entry.hub.split,
-        "revision": _revision(entry.hub.repository, entry.hub.revision),
-        "pinned": entry.hub.revision is not None,
+        "repository": found.repository,
+        "config": found.config,
+        "split": found.split,
+        "revision": _revision(found.repository, found.revision),
+        "pinned": found.revision is not None,
     }
 
 

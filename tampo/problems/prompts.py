@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydantic import BaseModel, ConfigDict, field_validator
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 class Prompt(BaseModel):
@@ -45,3 +50,11 @@ def messages(prompt: Prompt, problem: str) -> list[dict[str, str]]:
     """
     turns = [] if prompt.system is None else [{"role": "system", "content": prompt.system}]
     return [*turns, {"role": "user", "content": user_message(prompt, problem)}]
+
+
+def rendered(turns: list[dict[str, str]], tokenizer: PreTrainedTokenizerBase) -> str:
+    """Return a conversation in the words of the model's chat template, ready to be answered.
+
+    It holds all special tokens already.
+    """
+    return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))

@@ -1,1 +1,1 @@
-"""What a run says about itself: run.json, its costs, its training tables, what ran it."""
+"""Records of a run: run.json, costs, training tables, provenance."""

@@ -1,10 +1,10 @@
-"""What a run cost, beside what it scored: rollout tokens, truncation and seconds, for scores.csv.
+"""What a run cost, for scores.csv: rollout tokens, length-limited rollouts and seconds.
 
-The rows stand under the benchmark names `training` and `evaluation`, which no benchmark has:
+The rows have the benchmark names `training` and `evaluation`, which no benchmark uses:
 
     training    rollout_tokens      tokens of all rollouts of the run, over n optimiser steps
-                rollout_truncated   share of the n rollouts that the length limit cut off
-    both        seconds             wall clock; of training, of its steps alone, whatever the interruptions
+                rollout_truncated   fraction of the n rollouts that are length-limited
+    both        seconds             wall clock; of training, its steps alone, interruptions not counted
                 cpu_seconds         processor time of the main process
                 gpu_seconds         wall clock times the GPUs that the run held; 0 without any
 """

@@ -29,6 +29,9 @@ PACKAGES = [
     "peft",
     "lm-eval",
     "math-verify",
+    "mpmath",
+    "sympy",
+    "pint",
     "datasets",
     "vllm",
     "snakemake",
@@ -82,7 +85,7 @@ def versions() -> dict[str, str]:
 def source_revision() -> dict[str, Any]:
     """Return the commit this package runs from and whether its files differ from it."""
     root = Path(__file__).resolve().parents[2]
-    # Without this, git would speak of a repository that the study was unpacked inside of.
+    # Without this, git would report a repository that the study was unpacked inside.
     if (root / REVISION).is_file() and not (root / ".git").exists():
         return _packed_revision(root)
 

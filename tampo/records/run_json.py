@@ -9,14 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from tampo import layout
 from tampo.files import write_json
 
-VERSION = 3
-"""1 is what was written before the form had a version: it reads the same, without this key. 3 may say
-that a run diverged or collapsed, and that an evaluation was refused; what 2 said reads the same."""
+VERSION = 4
+"""1: no version key. 2: with it. 3: `cold_start`, which was called `warm_up`. 4: may say that a run
+diverged or collapsed, and that an evaluation was refused. All four can be read."""
 
 
 class Part(BaseModel):
@@ -100,7 +100,7 @@ class Origin(Part):
 
 
 class BenchmarkEntry(BaseModel):
-    """What came of one benchmark. Pass@k has keys of its own, one per k."""
+    """Outcome of one benchmark. Pass@k has one key per k."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -160,8 +160,10 @@ class ModelRun(_WithFiles):
     steps: int | None = None
     """Of pretraining."""
     final_loss: float | None = None
-    warm_up: dict[str, Any] | None = None
-    """Settings of the supervised cold start, and what came of it."""
+    cold_start: dict[str, Any] | None = Field(
+        None, validation_alias=AliasChoices("cold_start", "warm_up")
+    )
+    """Settings and outcome of the SFT cold start; `warm_up` before version 3."""
 
 
 class PrefetchRun(_WithFiles):
@@ -175,9 +177,11 @@ class TrainRun(_WithFiles):
 
     stage: Literal["train"]
     resumed_from: str | None
-    """Checkpoint that the last attempt went on from."""
+    """Checkpoint that the last attempt continued from."""
     processes: int
     problems_left_out: LeftOut
+    grader: int | None = None
+    """Version of the grader behind the rewards; None before it had one."""
     diverged: Divergence | None = None
     collapse: list[Collapse] = []
 
@@ -188,6 +192,8 @@ class EvaluateRun(_Run):
     stage: Literal["evaluate"]
     checkpoint: Origin
     benchmarks: dict[str, BenchmarkEntry]
+    grader: int | None = None
+    """Version of the grader; None before it had one."""
     lm_eval: dict[str, Any]
     """lm-eval's own results, without samples."""
     refused: Refused | None = None

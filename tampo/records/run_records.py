@@ -13,11 +13,11 @@ from tampo import layout
 from tampo.files import sha256_of
 from tampo.grading import OUTCOMES
 from tampo.layout import (
-    AT_LIMIT,
     BENCHMARK,
     CPU_SECONDS,
     EVALUATION,
     GPU_SECONDS,
+    LENGTH_LIMITED,
     METHOD,
     METRIC,
     ROLLOUT_TOKENS,
@@ -128,16 +128,16 @@ def cost_by_method(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
         scores: `scores.csv`; costs are `tampo.records.cost`'s.
 
     Returns:
-        One row a method: method, runs, then for training hours, cpu_hours, gpu_hours, tokens and
-        truncated (share of rollouts cut off by the length limit), and for evaluation hours, tokens
-        and at_limit (share of responses cut off). Training is NaN for an untrained method.
+        One row per method: method, runs, then for training hours, cpu_hours, gpu_hours, tokens and
+        truncated (fraction of rollouts that are length-limited), and for evaluation hours, tokens
+        and length_limited (fraction of responses). Training is NaN for an untrained method.
     """
     rows = []
     for method in [m.name for m in study.methods]:
         own = scores[scores[METHOD] == method]
         training = own[own[BENCHMARK] == TRAINING]
         evaluation = own[own[BENCHMARK] == EVALUATION]
-        responses = own[own[METRIC].isin([TOKENS, AT_LIMIT])]
+        responses = own[own[METRIC].isin([TOKENS, LENGTH_LIMITED])]
         rows.append(
             {
                 METHOD: method,
@@ -146,11 +146,11 @@ def cost_by_method(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
                 "training_cpu_hours": _total(training, CPU_SECONDS) / SECONDS_PER_HOUR,
                 "training_gpu_hours": _total(training, GPU_SECONDS) / SECONDS_PER_HOUR,
                 "training_tokens": _total(training, ROLLOUT_TOKENS),
-                "training_truncated": _share(training, ROLLOUT_TRUNCATED),
+                "training_truncated": _weighted_mean(training, ROLLOUT_TRUNCATED),
                 "evaluation_hours": _total(evaluation, "seconds") / SECONDS_PER_HOUR,
-                "evaluation_tokens": _share(responses, TOKENS)
+                "evaluation_tokens": _weighted_mean(responses, TOKENS)
                 * responses.loc[responses[METRIC] == TOKENS, N].sum(),
-                "evaluation_at_limit": _share(responses, AT_LIMIT),
+                "evaluation_length_limited": _weighted_mean(responses, LENGTH_LIMITED),
             }
         )
     return pd.DataFrame(rows)
@@ -161,7 +161,7 @@ def _total(rows: pd.DataFrame, metric: str) -> float:
     return float(rows.loc[rows[METRIC] == metric, VALUE].sum(min_count=1))
 
 
-def _share(rows: pd.DataFrame, metric: str) -> float:
+def _weighted_mean(rows: pd.DataFrame, metric: str) -> float:
     """Return the mean of a metric over everything that its rows are means of."""
     own = rows[rows[METRIC] == metric]
     total = own[N].sum()
@@ -172,12 +172,12 @@ def outcome_counts(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
     """Return how many responses of each method had each outcome, all benchmarks and seeds.
 
     Returns:
-        One row a method: method, responses, then a column of counts for each outcome.
+        One row per method: method, responses, then a column of counts for each outcome.
     """
     rows = []
     for method in [m.name for m in study.methods]:
         own = scores[(scores[METHOD] == method) & scores[METRIC].isin(OUTCOMES)]
-        # Shares of n responses are stored; n times a share is the whole number it came from.
+        # Fractions of n responses are stored; n times a fraction is the count it came from.
         counts = (own[VALUE] * own[N]).groupby(own[METRIC]).sum().round().astype(int)
         responses = int(own.loc[own[METRIC] == OUTCOMES[0], N].sum())
         rows.append(

@@ -4,7 +4,7 @@ Everything follows from steps.jsonl, policy.jsonl and trajectories.parquet of th
 tables are long, in the study's order of methods and seeds, and start with method, seed:
 
 `steps.csv`                 step (0-based), temperature (mean over the batch), reward, reward_std,
-                            entropy, entropy_at_one (nats a token), mixed_groups, truncated (shares),
+                            entropy, entropy_at_one (nats per token), mixed_groups, truncated (fractions),
                             tokens (of the batch), mean_length, loss, grad_norm, kl, seconds,
                             seconds_* (its parts), then whatever else a run logs; empty where a run
                             has no such number
@@ -146,7 +146,7 @@ def step_rows(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def policy_rows(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one row a (step, candidate) of the lines of policy.jsonl that have a distribution."""
+    """Return one row per (step, candidate) of the lines of policy.jsonl that have a distribution."""
     return [
         {
             STEP: record[STEP],

@@ -1,1 +1,1 @@
-"""Drawing and wording: tables, figures, the page. Gets data, and computes no score."""
+"""Tables, figures and the page: gets data, computes no scores."""

@@ -1,4 +1,4 @@
-"""Transcribed numbers of the paper: read, and put beside measured ones in columns of their own."""
+"""Transcribed numbers of the paper, shown beside measured ones in columns of their own."""
 
 from __future__ import annotations
 
@@ -10,18 +10,10 @@ from tampo import layout
 from tampo.layout import METHOD, METRIC
 from tampo.study.departures import SOURCES
 
-PUBLISHED = Path("workflow/published")
-"""Transcribed tables, one folder a study (relative to the repository root)."""
-"""Starts the name of every column and file that holds published numbers."""
 ROW = [METHOD, METRIC]
 LEGEND = "Source of the published numbers: " + "; ".join(
     f"{tag}, {SOURCES[tag]}" for tag in ("P", "S")
 )
-
-
-def published_tables(folder: Path) -> list[Path]:
-    """Return the transcribed tables in a folder, by name; none where there is no folder."""
-    return sorted(folder.glob("*.csv"))
 
 
 def beside(table: pd.DataFrame, path: Path) -> pd.DataFrame:
@@ -45,7 +37,7 @@ def beside(table: pd.DataFrame, path: Path) -> pd.DataFrame:
         raise ValueError(f"{path}: no column {', '.join(missing)}")
     repeated = numbers[numbers.duplicated(ROW)]
     if len(repeated):
-        raise ValueError(f"{path}: {' '.join(repeated.iloc[0][ROW])} stands twice")
+        raise ValueError(f"{path}: {' '.join(repeated.iloc[0][ROW])} is duplicated")
     matched = table[ROW].merge(numbers, on=ROW, how="left").fillna("")
     columns: dict[str, list[str]] = {}
     for name in table.columns:

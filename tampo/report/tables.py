@@ -1,4 +1,4 @@
-"""Tables: one row a (method, metric), a score and its interval for the average and each benchmark.
+"""Tables: one row per (method, metric), a score and its interval for the average and each benchmark.
 
 Scores are percent with two decimals. Columns: method, metric, then `average, average_low,
 average_high` and the same three for every benchmark, then num_seeds. Where a run of the study diverged,
@@ -55,7 +55,7 @@ def score_table(
     seeds = scores.groupby([METHOD, METRIC])[SEED].nunique()
     table = []
     for row in rows:
-        cells = {METHOD: row[0], METRIC: row[1]}
+        cells: dict[str, str | float] = {METHOD: row[0], METRIC: row[1]}
         if row not in arrays:
             unknown = Interval(nan, nan, nan)
             for name in [AVERAGE, *benchmarks]:
@@ -73,7 +73,7 @@ def score_table(
         table.append(cells | {NUM_SEEDS: int(seeds[row])})
     if outcomes.diverged:
         for cells in table:
-            cells[DIVERGED] = outcomes.fraction(cells[METHOD])
+            cells[DIVERGED] = outcomes.fraction(str(cells[METHOD]))
     return pd.DataFrame(table)
 
 
@@ -98,7 +98,7 @@ def diverged_note(outcomes: Outcomes, methods: Iterable[str]) -> str:
 
 
 def to_csv(table: pd.DataFrame) -> str:
-    """Render a table as CSV, the same bytes for the same table."""
+    """Render a table as CSV, byte for byte the same for the same table."""
     return table.to_csv(index=False, float_format=f"%.{DECIMALS}f", lineterminator="\n")
 
 

@@ -77,7 +77,7 @@ class ChunkedGeneration(ABC):
 
         Raises:
             ValueError: a prompt differs from the one that training would have used, or a document
-                is not requested once a sample.
+                is not requested once per sample.
         """
         documents: dict[str, dict[int, str]] = defaultdict(dict)
         counts: dict[tuple[str, int], int] = defaultdict(int)
@@ -122,7 +122,7 @@ class ChunkedGeneration(ABC):
                 f"{tokens / seconds:.0f} tokens/s, "
                 f"{seconds / done * (len(missing) - done):.0f} s left"
             )
-        rows = {}
+        rows: dict[int, list[Response]] = {}
         for index in chunks:
             rows |= dict(zip(plan.chunk(index), plan.partial[index], strict=True))
         return rows

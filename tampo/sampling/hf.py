@@ -18,7 +18,7 @@ DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
 
 class TransformersModel(ChunkedGeneration, HFLM):
-    """A checkpoint in transformers, sampled by inverse CDF with one stream a response.
+    """A checkpoint in transformers, sampled by inverse CDF with one stream per response.
 
     Args:
         checkpoint: folder of weights and tokenizer.

@@ -1,4 +1,4 @@
-"""Responses as they come, on disk, so that a killed evaluation goes on where it was."""
+"""Responses as they come, on disk, so that a killed evaluation continues where it stopped."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class PartialResponses:
         return chunk in self._chunks
 
     def __getitem__(self, chunk: int) -> list[list[Response]]:
-        """Return a chunk's responses, a list a problem."""
+        """Return a chunk's responses, a list per problem."""
         return self._chunks[chunk]
 
     def add(self, chunk: int, problems: list[list[Response]]) -> None:

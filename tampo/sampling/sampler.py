@@ -1,4 +1,4 @@
-"""Sampling from a causal language model with one random number a token.
+"""Sampling from a causal language model with one random number per token.
 
 The token at position t of a sequence is the inverse of the tempered, filtered distribution's
 cumulative sum at u_t, where u_0, u_1, ... come from the sequence's own stream. A sequence thus depends
@@ -128,7 +128,7 @@ def _prompts_read_once(
     """Return keys and values of all prompts but their last token, each prompt computed once.
 
     A group's completions share their prompt, and so do the responses to one problem; `generate`
-    would read it anew for every row. None where no two prompts are the same.
+    would read it again for every row. None where no two prompts are the same.
     """
     first_rows: dict[tuple[int, ...], int] = {}
     own = [first_rows.setdefault(tuple(p), row) for row, p in enumerate(prompt_ids)]
@@ -152,7 +152,7 @@ def _prompts_read_once(
 @contextmanager
 def _own_generation_config_ignored(model: PreTrainedModel) -> Iterator[None]:
     # `generate` fills what a given config leaves open from the model's own, so a repetition penalty
-    # in generation_config.json would make rollouts those of another policy.
+    # in generation_config.json would make rollouts those of another distribution.
     own = model.generation_config
     model.generation_config = GenerationConfig()
     try:
@@ -202,7 +202,7 @@ def generate(
         disable_compile=True,
     )
     with _own_generation_config_ignored(model):
-        output = model.generate(
+        output = model.generate(  # type: ignore[operator]  # mixed in by subclasses
             input_ids=ids,
             attention_mask=mask,
             past_key_values=_prompts_read_once(model, prompt_ids, ids, mask),

@@ -15,8 +15,8 @@ from tampo.sampling.hf import DTYPES
 from tampo.sampling.partial import Response
 from tampo.study.settings import Evaluation
 
-CPU_MEMORY_SHARE = 0.3
-"""Share of the machine's memory that the engine and its caches take without a GPU; the
+CPU_MEMORY_FRACTION = 0.3
+"""Fraction of the machine's memory that the engine and its caches take without a GPU; the
 environment variable VLLM_CPU_KVCACHE_SPACE, in GiB, sizes the caches instead."""
 
 
@@ -70,8 +70,8 @@ class VllmModel(ChunkedGeneration, VLLM):
             # Seeds of single requests crash the CPU engine when it splits a prompt: it winds their
             # generators back, which torch's CPU generators cannot do.
             engine["enable_chunked_prefill"] = False
-            # A share of the machine's memory, which is not the engine's alone as a GPU's would be.
-            engine["gpu_memory_utilization"] = CPU_MEMORY_SHARE
+            # A fraction of the machine's memory, which is not the engine's alone as a GPU's would be.
+            engine["gpu_memory_utilization"] = CPU_MEMORY_FRACTION
         super().__init__(
             pretrained=str(checkpoint),
             dtype=DTYPES[settings.precision],

@@ -1,7 +1,7 @@
 """Training rollouts with vLLM: one seed for every completion, as the sampler in transformers has.
 
-TRL hands its engine one `SamplingParams` for a whole batch, in which a prompt stands as often as it
-has completions. A seed in it would make all completions of a group the same, so TRL sets none, and
+TRL hands its engine one `SamplingParams` for a whole batch, in which a prompt is repeated once per
+completion. A seed in it would make all completions of a group the same, so TRL sets none, and
 vLLM then draws from generators of the process: the same under every base seed of a study, another
 one after a resume. Here every request is given the seed of its own row.
 """
@@ -38,13 +38,13 @@ class SeededRequests:
             options: passed on.
 
         Raises:
-            ValueError: there is not one seed and one completion a prompt: vLLM would answer with
+            ValueError: there is not one seed and one completion per prompt: vLLM would answer with
                 completions that repeat each other or that nothing names.
         """
         if len(prompts) != len(self.seeds) or sampling_params.n != 1:
             raise ValueError(
                 f"{len(prompts)} prompts with n = {sampling_params.n} completions each, "
-                f"{len(self.seeds)} seeds; one seed a prompt and n = 1 are needed"
+                f"{len(self.seeds)} seeds; one seed per prompt and n = 1 are needed"
             )
         seeded = []
         for seed in self.seeds:

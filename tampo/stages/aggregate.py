@@ -1,15 +1,15 @@
 """Aggregation: from what the runs stored to the tables that everything else is made from.
 
-Scores follow from the stored samples alone; costs stand beside them (`tampo.records.cost`), and what training
-left behind becomes tables of its own (`tampo.records.training_tables`). All are in long format and full
-precision:
+Scores follow from the stored samples alone; costs are listed with them (`tampo.records.cost`), and what
+training left behind becomes tables of its own (`tampo.records.training_tables`). All are in long format
+and full precision:
 
 `scores.csv`: method, seed, benchmark, metric, value, n
     pass@k                    mean over the n problems of the unbiased estimate, 0 to 1
-    correct ... truncated     share of the n responses with that outcome; all outcomes sum to 1
-    at_limit                  share of the n responses cut off by the length limit, whatever their
+    correct ... truncated     fraction of the n responses with that outcome; all outcomes sum to 1
+    length_limited            fraction of the n responses that reached the length limit, whatever their
                               outcome (`truncated` are those of them without an answer)
-    tokens                    mean tokens a response, over n responses
+    tokens                    mean tokens per response, over n responses
     pass@k@B ... tokens@B     the same at each shorter budget B of the study, from the same responses
     rollout_tokens ... seconds     what training and evaluation cost, under the benchmark names
                               `training` and `evaluation`
@@ -36,8 +36,8 @@ from tampo import layout
 from tampo.files import IncompleteResults, read_jsonl, write_atomically
 from tampo.grading import OUTCOMES
 from tampo.layout import (
-    AT_LIMIT,
     BENCHMARK,
+    LENGTH_LIMITED,
     METHOD,
     METRIC,
     PROBLEM,
@@ -66,8 +66,8 @@ class ProblemSamples:
     """Outcome of each response."""
     tokens: tuple[int, ...]
     """Tokens of each response."""
-    at_limit: int
-    """Number of responses that the length limit cut off."""
+    length_limited: int
+    """Number of responses that reached the length limit."""
 
     @property
     def correct(self) -> int:
@@ -96,11 +96,11 @@ def parse_samples(rows: list[dict[str, Any]], benchmark: Benchmark) -> list[Prob
     """Return the samples of one file, checked.
 
     Args:
-        rows: one object a problem, as evaluation stores them.
+        rows: one object per problem, as evaluation stores them.
         benchmark: how many responses a problem must have.
 
     Raises:
-        IncompleteResults: a problem stands twice, has another number of responses than the study
+        IncompleteResults: a problem is duplicated, has another number of responses than the study
             asks for, or a response has an unknown outcome.
     """
     problems = []
@@ -119,16 +119,16 @@ def parse_samples(rows: list[dict[str, Any]], benchmark: Benchmark) -> list[Prob
                 )
         outcomes = tuple(r["outcome"] for r in responses)
         tokens = tuple(r[TOKENS] for r in responses)
-        at_limit = sum(r["finish"] == "length" for r in responses)
-        problems.append(ProblemSamples(problem, outcomes, tokens, at_limit))
+        length_limited = sum(r["finish"] == "length" for r in responses)
+        problems.append(ProblemSamples(problem, outcomes, tokens, length_limited))
     repeated = [name for name, times in Counter(p.problem for p in problems).items() if times > 1]
     if repeated:
-        raise IncompleteResults(f"problem {repeated[0]!r} stands twice")
+        raise IncompleteResults(f"problem {repeated[0]!r} is duplicated")
     return problems
 
 
 def problem_rows(problems: list[ProblemSamples], pass_k: list[int]) -> list[dict[str, Any]]:
-    """Return Pass@k of each problem, one row a (problem, k)."""
+    """Return Pass@k of each problem, one row per (problem, k)."""
     return [
         {
             PROBLEM: p.problem,
@@ -142,7 +142,7 @@ def problem_rows(problems: list[ProblemSamples], pass_k: list[int]) -> list[dict
 
 
 def score_rows(problems: list[ProblemSamples], pass_k: list[int]) -> list[dict[str, Any]]:
-    """Return the scores of one run on one benchmark, one row a metric."""
+    """Return the scores of one run on one benchmark, one row per metric."""
     per_problem = problem_rows(problems, pass_k)
     rows = []
     for k in pass_k:
@@ -151,10 +151,10 @@ def score_rows(problems: list[ProblemSamples], pass_k: list[int]) -> list[dict[s
     outcomes = Counter(outcome for p in problems for outcome in p.outcomes)
     responses = outcomes.total()
     for outcome in OUTCOMES:
-        share = outcomes[outcome] / responses
-        rows.append({METRIC: outcome, VALUE: share, N: responses})
-    at_limit = sum(p.at_limit for p in problems) / responses
-    rows.append({METRIC: AT_LIMIT, VALUE: at_limit, N: responses})
+        fraction = outcomes[outcome] / responses
+        rows.append({METRIC: outcome, VALUE: fraction, N: responses})
+    length_limited = sum(p.length_limited for p in problems) / responses
+    rows.append({METRIC: LENGTH_LIMITED, VALUE: length_limited, N: responses})
     tokens = sum(sum(p.tokens) for p in problems) / responses
     rows.append({METRIC: TOKENS, VALUE: tokens, N: responses})
     return rows

@@ -24,6 +24,7 @@ from transformers import AutoTokenizer, GenerationConfig, PreTrainedTokenizerBas
 
 from tampo import layout
 from tampo.files import sha256_of, to_jsonl, write_atomically
+from tampo.grading import GRADER_VERSION
 from tampo.models.precision import require_precision
 from tampo.problems import prompts
 from tampo.problems.problem_sets import fingerprint, load_problems, source
@@ -55,7 +56,7 @@ def evaluate(
 ) -> None:
     """Write `{benchmark}.jsonl` for every benchmark of the study, and `run.json`, to `out`.
 
-    A killed evaluation goes on from its finished chunks and ends with the same bytes. A run that
+    A killed evaluation continues from its finished chunks and ends with the same bytes. A run that
     diverged has nothing to evaluate: run.json says that it was refused, and the files of responses
     are empty.
 
@@ -109,6 +110,7 @@ def evaluate(
         )
     EvaluateRun(
         **provenance.collect("evaluate", arguments, started),
+        grader=GRADER_VERSION,
         checkpoint=Origin(sha256=identity["checkpoint"], **origin),
         benchmarks={
             benchmark.name: _write(study, benchmark, plans[benchmark.name], results, out)
@@ -142,7 +144,7 @@ def _refuse(
 
 
 def _identity(study: Study, seed: int, checkpoint: Path) -> dict[str, Any]:
-    """Return all that decides a response beside its benchmark: settings, weights and software."""
+    """Return everything besides the benchmark that determines a response: settings, weights and software."""
     settings = study.evaluation.model_dump(mode="json")
     del settings["pass_k"], settings["budgets"]
     return {
@@ -175,17 +177,13 @@ def _plan(
         # Up to the end of the last chunk, so that a limit never changes the shape of a batch.
         problems = problems[: -(-benchmark.limit // size) * size]
     turns = [prompts.messages(study.prompt, problem["problem"]) for problem in problems]
-    texts = [
-        tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
-        for turn in turns
-    ]
+    texts = [prompts.rendered(turn, tokenizer) for turn in turns]
     identity = {**identity, "problems": data_sha256, "samples": benchmark.samples}
     return Plan(
         benchmark=benchmark.name,
         data_sha256=data_sha256,
         ids=[problem["id"] for problem in problems],
         prompts=texts,
-        # The template holds all special tokens already.
         prompt_ids=[tokenizer.encode(text, add_special_tokens=False) for text in texts],
         samples=benchmark.samples,
         chunk_size=size,

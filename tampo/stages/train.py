@@ -1,4 +1,4 @@
-"""Stage `train`: one method, one seed, from the base model to a checkpoint and its evidence."""
+"""Stage `train`: one method, one seed, from the base model to a checkpoint and its logs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 
 from tampo import layout, seeds
 from tampo.files import checksums, directory_written_whole, read_jsonl, write_json
+from tampo.grading import GRADER_VERSION
 from tampo.grading.rewards import REWARDS
 from tampo.problems import prompts
 from tampo.problems.problem_sets import load_problems
@@ -46,7 +47,7 @@ def train(
 ) -> None:
     """Train `method` with base seed `seed` and write the run to `out`.
 
-    A run that was interrupted leaves `out/resume`; the next call with the same settings goes on from
+    A run that was interrupted leaves `out/resume`; the next call with the same settings continues from
     its last complete checkpoint and ends with the same files as a run that was never interrupted.
 
     A run that diverges ends well, as its outcome: run.json has the step and the reason, the logs hold
@@ -105,6 +106,7 @@ def train(
         )
         TrainRun(
             **record,
+            grader=GRADER_VERSION,
             resumed_from=None if checkpoint is None else checkpoint.name,
             processes=processes.num_processes,
             problems_left_out=LeftOut(reason=TOO_LONG, ids=left_out),
@@ -135,7 +137,7 @@ def _steps(
     if trainer.state.global_step < steps:
         raise Stopped(
             f"stopped by {request.reason} after step {trainer.state.global_step} of "
-            f"{steps}; a checkpoint is saved and the same command goes on from it"
+            f"{steps}; a checkpoint is saved; the same command continues from it"
         )
     return None
 
@@ -200,7 +202,8 @@ def _dataset(
     problems, left_out = [], []
     for problem in load_problems(training.problems, study.data_dir):
         messages = prompts.messages(study.prompt, problem["problem"])
-        ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True)["input_ids"]
+        text = prompts.rendered(messages, tokenizer)
+        ids = tokenizer.encode(text, add_special_tokens=False)
         if len(ids) > training.max_prompt_tokens:
             left_out.append(problem["id"])
         else:

@@ -1,1 +1,1 @@
-"""Numbers in, numbers out: pass@k, intervals, paired differences, tests, power. Knows no study."""
+"""Numbers in, numbers out: pass@k, intervals, paired differences, tests, power; no study settings."""

@@ -3,8 +3,8 @@
 The scores of one method are a table [seeds, problems]: every seed meets the same problems. Two
 things were sampled, and the interval is a percentile interval of a bootstrap over both:
 
-- *Problems* are reweighted at random, the same weights for every seed and method. Weighting them
-  anew for each seed would treat a hard problem met by three seeds as three hard problems. The
+- *Problems* are reweighted at random, the same weights for every seed and method. Drawing them
+  separately for each seed would treat a hard problem met by three seeds as three hard problems. The
   weights are the Bayesian bootstrap's (Rubin 1981) with half a problem scored 0 and half a problem
   scored 1 added: for scores of 0 and 1 this is exactly Jeffreys' interval for a proportion, which
   holds for small sets, and three wrong answers to three problems do not give "0, certainly".
@@ -13,7 +13,7 @@ things were sampled, and the interval is a percentile interval of a bootstrap ov
   where 95 % is promised. The run level is therefore drawn from Student's t with their standard
   error. `tests/unit/statistics/test_intervals.py` measures the coverage of both.
 
-With one seed nothing is known of the run level and the interval speaks of the problems alone; tables
+With one seed nothing is known about the run level and the interval covers problems only; tables
 show the number of seeds in every row.
 """
 
@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -28,13 +29,15 @@ from tampo.layout import AVERAGE
 from tampo.seeds import generator
 from tampo.statistics.resampling import Resampling
 
+Row = TypeVar("Row", bound=Hashable)
+
 END_WEIGHT = 0.5
 """Weight of the problem scored 0 and of the one scored 1 that are added to every set."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean score and the ends of its interval, all shares between 0 and 1."""
+    """A mean score and the ends of its interval, all between 0 and 1."""
 
     mean: float
     low: float
@@ -87,8 +90,8 @@ def percentile_interval(mean: float, draws: np.ndarray, confidence: float) -> In
 
 
 def score_intervals(
-    scores: Mapping[Hashable, Mapping[str, np.ndarray]], settings: Resampling
-) -> dict[Hashable, dict[str, Interval]]:
+    scores: Mapping[Row, Mapping[str, np.ndarray]], settings: Resampling
+) -> dict[Row, dict[str, Interval]]:
     """Return the mean and interval of every row on every benchmark and on their average.
 
     Args:
@@ -110,7 +113,7 @@ def score_intervals(
         if list(scores[row]) != benchmarks:
             raise ValueError(f"row {row}: benchmarks {list(scores[row])} differ from {benchmarks}")
     averages = np.zeros((settings.resamples, len(rows)))
-    result: dict[Hashable, dict[str, Interval]] = {row: {} for row in rows}
+    result: dict[Row, dict[str, Interval]] = {row: {} for row in rows}
     for benchmark in benchmarks:
         over_runs = np.stack([scores[row][benchmark].mean(axis=0) for row in rows])
         rng = generator(settings.seed, "bootstrap", "problems", benchmark)

@@ -12,12 +12,12 @@ were sampled, training seeds, then problems, then responses, and a hierarchical 
   (`tampo.statistics.intervals` says why they are not resampled).
 - *Responses* need no draw of their own. Their noise is in every cell of D, so it moves the run
   means, where t already counts it; it also moves the problem means, and is taken out there so that it
-  does not count twice: by the two-way analysis of variance, a share 1 - MS_residual / MS_problem
+  does not count twice: by the two-way analysis of variance, a fraction 1 - MS_residual / MS_problem
   of the variance between problems is the problems' own. (Resampling both axes without this counts
-  the residual up to three times: Owen 2007, "The pigeonhole bootstrap".) With one seed nothing can
-  be told apart, and the problem level carries it all.
+  the residual up to three times: Owen 2007, "The pigeonhole bootstrap".) With one seed the two cannot
+  be separated, and the problem level carries it all.
 
-With one seed the run level is unknown and the interval speaks of these two runs alone.
+With one seed the run level is unknown and the interval covers these two runs only.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ END_WEIGHT = 0.5
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """First method less second; a share of problems, so 0.01 is one point of percent."""
+    """First method minus second; a fraction of problems, so 0.01 is one percentage point."""
 
     difference: float
     low: float
     high: float
     p_value: float
-    """Two-sided: twice the smaller share of bootstrap draws on either side of zero."""
+    """Two-sided: twice the smaller fraction of bootstrap draws on either side of zero."""
     standard_error: float
     freedom: float
     """Degrees of freedom of the standard error (Welch-Satterthwaite)."""
@@ -60,7 +60,7 @@ UNKNOWN = PairedDifference(*(float("nan"),) * 6, runs=0)
 
 @dataclass(frozen=True)
 class _Level:
-    """One benchmark's share in the uncertainty of a mean difference."""
+    """One benchmark's part in the uncertainty of a mean difference."""
 
     mean: float
     deviations: np.ndarray
@@ -70,11 +70,11 @@ class _Level:
     freedom: int
 
 
-def problem_share(differences: np.ndarray) -> float:
-    """Return the share of the variance between problem means that is the problems' own.
+def problem_fraction(differences: np.ndarray) -> float:
+    """Return the fraction of the variance between problem means that is the problems' own.
 
     Args:
-        differences: [S, P]. With one seed or one problem nothing can be told apart: 1.
+        differences: [S, P]. With one seed or one problem the two cannot be separated: 1.
     """
     runs, problems = differences.shape
     means = differences.mean(axis=0)
@@ -92,7 +92,7 @@ def problem_deviations(
     """Return draws of how far the choice of problems may have moved the mean difference.
 
     Args:
-        differences: [S, P] first method less second, each between -1 and 1.
+        differences: [S, P] first method minus second, each between -1 and 1.
         resamples: number of draws R.
         rng: decides the weights.
 
@@ -106,7 +106,7 @@ def problem_deviations(
     size = np.abs(means).max() or 1.0
     total = weights.sum(axis=1) + won + lost
     draws = (weights @ means + size * (won - lost)) / total
-    return (draws - means.mean()) * np.sqrt(problem_share(differences))
+    return (draws - means.mean()) * np.sqrt(problem_fraction(differences))
 
 
 def paired_differences(
@@ -120,7 +120,7 @@ def paired_differences(
         rng: two pairs that start from equal generators share their draws.
 
     Returns:
-        `{benchmark: ..., "average": ...}`; the average weighs benchmarks alike.
+        `{benchmark: ..., "average": ...}`; the average weights benchmarks equally.
 
     Raises:
         ValueError: benchmarks or shapes differ.
@@ -154,7 +154,7 @@ def _level(differences: np.ndarray, resamples: int, rng: np.random.Generator) ->
     return _Level(
         mean=float(differences.mean()),
         deviations=problem_deviations(differences, resamples, rng),
-        variance=float(problem_share(differences) * spread / problems),
+        variance=float(problem_fraction(differences) * spread / problems),
         freedom=max(1, problems - 1),
     )
 
@@ -204,7 +204,7 @@ def difference_table(
 
     Args:
         problem_scores: `problem_scores.csv` of `tampo.stages.aggregate`.
-        pairs: (method, rival); the difference is method less rival.
+        pairs: (method, baseline); the difference is method minus baseline.
         metrics: e.g. `["pass@1", "pass@8"]`.
         settings: how intervals are made; draws depend on its seed and on the metric, so a row does
             not change because another pair was added.
@@ -212,8 +212,8 @@ def difference_table(
             NaN and num_seeds 0 without any.
 
     Returns:
-        method, rival, metric, benchmark ("average" first), difference, low, high, standard_error
-        (shares between -1 and 1), p_value, num_seeds.
+        method, baseline, metric, benchmark ("average" first), difference, low, high, standard_error
+        (between -1 and 1), p_value, num_seeds.
     """
     benchmarks = list(dict.fromkeys(problem_scores[BENCHMARK]))
     methods = list(dict.fromkeys(name for pair in pairs for name in pair))
@@ -221,17 +221,17 @@ def difference_table(
     arrays = score_arrays(problem_scores, rows, benchmarks, diverged)
     table = []
     for metric in metrics:
-        for method, rival in pairs:
+        for method, baseline in pairs:
             found = dict.fromkeys([AVERAGE, *benchmarks], UNKNOWN)
-            if (method, metric) in arrays and (rival, metric) in arrays:
-                pair = in_common(arrays[method, metric], arrays[rival, metric])
+            if (method, metric) in arrays and (baseline, metric) in arrays:
+                pair = in_common(arrays[method, metric], arrays[baseline, metric])
                 if pair[0].seeds:
                     rng = pair_generator(settings, metric)
                     found = paired_differences(*pair, settings, rng)
             table += [
                 {
                     METHOD: method,
-                    "rival": rival,
+                    "baseline": baseline,
                     METRIC: metric,
                     BENCHMARK: name,
                 }
@@ -240,7 +240,7 @@ def difference_table(
             ]
     columns = [
         METHOD,
-        "rival",
+        "baseline",
         METRIC,
         BENCHMARK,
         "difference",

@@ -8,7 +8,7 @@ import math
 def pass_at_k(n: int, c: int, k: int) -> float:
     """Return the unbiased estimate of the chance that at least one of k responses is correct.
 
-    1 - C(n-c, k) / C(n, k), the share of k-subsets of the n responses that hold a correct one
+    1 - C(n-c, k) / C(n, k), the fraction of k-subsets of the n responses with a correct one
     (Chen et al. 2021, arXiv 2107.03374, equation 1). Computed as a sum of logarithms over
     min(c, k) factors: no binomial coefficient overflows, and small results keep their digits.
 

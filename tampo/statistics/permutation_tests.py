@@ -2,11 +2,11 @@
 
 What may be exchanged decides what a permutation test is worth. A method acts on a whole training run:
 a lucky run is better on all problems at once. Swapping the labels problem by problem treats that
-luck as hundreds of independent wins and rejects true null hypotheses far more often than it says.
-The unit here is therefore the *run*: labels are dealt out anew among all 2 S runs, every run keeping
+luck as hundreds of independent wins and rejects true null hypotheses far more often than its nominal level.
+The unit here is therefore the *run*: labels are permuted among all 2 S runs, every run keeping
 its scores on every problem, so the comparison stays within problems. Runs with the same seed may
-be alike; dealing them out freely then errs on the safe side. With one seed a method there are no runs
-to exchange; the unit is then the problem, and the test speaks of these two runs only.
+be alike; permuting them freely is then conservative. With one seed per method there are no runs
+to exchange; the unit is then the problem, and the test covers these two runs only.
 `tests/unit/statistics/test_permutation_tests.py` measures the type-I error of both.
 """
 
@@ -27,7 +27,7 @@ Unit = Literal["run", "problem"]
 
 @dataclass(frozen=True)
 class PermutationTest:
-    """Two-sided test that two methods score alike on average over benchmarks."""
+    """Two-sided test of equal mean scores over benchmarks."""
 
     p_value: float
     unit: Unit
@@ -53,6 +53,7 @@ def permutation_test(
     """
     runs = len(next(iter(first.values())))
     unit = unit or ("run" if runs > 1 else "problem")
+    kind: Literal["independent", "samples"]
     if unit == "run":
         samples = [np.mean([s.mean(axis=1) for s in m.values()], axis=0) for m in (first, second)]
         kind, permutations = "independent", comb(2 * runs, runs)

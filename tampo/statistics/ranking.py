@@ -2,7 +2,7 @@
 
 A row is *best* in a column when it beats every other row of the same metric there: the interval of its
 paired difference to each of them lies above zero. It is *second* when another is best and it beats
-all the rest in the same way. A small study mostly marks nothing, which is what it found out.
+all the rest in the same way. A small study mostly marks nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BEST, SECOND = "best", "second"
 RULE = (
     "Bold marks the best: better than every other row of the same metric, each with the interval of "
     "the paired difference above zero. Underlined (in Markdown, italic) is the second best in the "
-    "same sense. Where nothing is marked the study cannot tell."
+    "same sense. Where nothing is marked, no row is significantly better than all others."
 )
 Marks = dict[tuple[int, str], str]
 """`best` or `second` by row number and column of a table."""
@@ -67,10 +67,10 @@ def marks(
         for column in [AVERAGE, *benchmarks]:
             order = group[column].sort_values(ascending=False, kind="stable").index
             for place, mark in ((0, BEST), (1, SECOND)):
-                # The nearest rival comes first: it settles most columns alone.
-                rivals = [table[METHOD][row] for row in order[place + 1 :]]
+                # The next best comes first: it alone settles most columns.
+                others = [table[METHOD][row] for row in order[place + 1 :]]
                 method = table[METHOD][order[min(place, len(order) - 1)]]
-                if not rivals or not all(beats(metric, method, r, column) for r in rivals):
+                if not others or not all(beats(str(metric), method, r, column) for r in others):
                     break
                 found[int(order[place]), column] = mark
     return found

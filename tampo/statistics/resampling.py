@@ -1,4 +1,4 @@
-"""How intervals are made, as the functions of this room are told."""
+"""How intervals are made: the settings that functions here take."""
 
 from __future__ import annotations
 

@@ -2,16 +2,16 @@
 
 Agarwal et al. 2021, "Deep RL at the edge of the statistical precipice" (arXiv 2108.13264): a method is
 a table of runs by benchmarks. Raw scores would make the interquartile mean drop the easiest and the
-hardest benchmark whatever the methods do, so they are normalised first to the *gain*, the share of
-what the base model left unsolved that training solved:
+hardest benchmark whatever the methods do, so they are normalised first to the *gain*, the fraction
+solved of what the base model left unsolved:
 
     gain = (score - base) / (1 - base)
 
 0 is the base model, 1 is everything solved, and below 0 training did harm. (Dividing by the gain of
 a reference method instead would divide by nearly zero where that learned nothing.) A benchmark that the
-base model solves completely has no gain to speak of: it is left out and named.
+base model solves completely has no gain: it is left out and named.
 
-Few runs are treated as in `tampo.statistics.intervals`. Shares of cells get Jeffreys' interval with
+Few runs are treated as in `tampo.statistics.intervals`. Fractions of cells get Jeffreys' interval with
 the *runs* as units: the benchmarks of one run rise and fall together.
 """
 
@@ -40,8 +40,8 @@ def gain(scores: np.ndarray, base: np.ndarray) -> np.ndarray:
 
 
 def interquartile_mean(cells: np.ndarray, axis: int | None = None) -> np.ndarray:
-    """Return the mean of the middle half: a quarter of the cells, rounded down, dropped an end."""
-    return trim_mean(cells, 0.25, axis=axis)
+    """Return the mean of the middle half: a quarter of the cells, rounded down, dropped at each end."""
+    return np.asarray(trim_mean(cells, 0.25, axis=axis))
 
 
 def probability_of_improvement(first: np.ndarray, second: np.ndarray) -> float:
@@ -52,7 +52,7 @@ def probability_of_improvement(first: np.ndarray, second: np.ndarray) -> float:
         second: [S', B].
 
     Returns:
-        The mean over benchmarks of the share of pairs that the first wins, ties counting half
+        The mean over benchmarks of the fraction of pairs that the first wins, ties counting half
         (Mann-Whitney's U over S S').
     """
     wins = first[:, None] > second[None]
@@ -61,7 +61,7 @@ def probability_of_improvement(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def performance_profile(cells: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """Return for each threshold the share of cells (runs by benchmarks) that exceed it, [T]."""
+    """Return for each threshold the fraction of cells (runs by benchmarks) that exceed it, [T]."""
     return (cells.reshape(1, -1) > thresholds[:, None]).mean(axis=1)
 
 
@@ -89,8 +89,8 @@ def gains(
         ValueError: scores are missing, or no benchmark is left.
     """
     arrays, kept, left_out = _kept(problem_scores, methods, base, metric, diverged)
-    floor = _run_scores(arrays[base]).mean(axis=0)
-    found = {m: gain(_run_scores(arrays[m]), floor) for m in methods if m in arrays}
+    base_scores = _run_scores(arrays[base]).mean(axis=0)
+    found = {m: gain(_run_scores(arrays[m]), base_scores) for m in methods if m in arrays}
     return found, kept, left_out
 
 
@@ -143,17 +143,17 @@ def performance_profiles(
     thresholds: np.ndarray = THRESHOLDS,
     diverged: Runs = (),
 ) -> pd.DataFrame:
-    """Return the performance profile of every method: method, threshold, share, low, high."""
+    """Return the performance profile of every method: method, threshold, fraction, low, high."""
     cells, _, _ = gains(problem_scores, methods, base, metric, diverged)
     rows = []
     for method in cells:
         runs = len(cells[method])
-        shares = performance_profile(cells[method], thresholds)
-        for threshold, share in zip(thresholds.tolist(), shares.tolist(), strict=True):
-            low, high = jeffreys_interval(share, runs, settings.confidence)
-            row = {METHOD: method, "threshold": threshold, "share": share}
+        fractions = performance_profile(cells[method], thresholds)
+        for threshold, fraction in zip(thresholds.tolist(), fractions.tolist(), strict=True):
+            low, high = jeffreys_interval(fraction, runs, settings.confidence)
+            row = {METHOD: method, "threshold": threshold, "fraction": fraction}
             rows.append(row | {LOW: low, HIGH: high})
-    return pd.DataFrame(rows, columns=[METHOD, "threshold", "share", LOW, HIGH])
+    return pd.DataFrame(rows, columns=[METHOD, "threshold", "fraction", LOW, HIGH])
 
 
 def _kept(
@@ -185,8 +185,8 @@ def _iqm_interval(
     scores: Scores, base: Scores, metric: str, settings: Resampling
 ) -> tuple[float, float, float]:
     """Return the IQM of a method's gains over all its cells, and its interval."""
-    floor = _run_scores(base).mean(axis=0)
-    cells = gain(_run_scores(scores), floor)
+    base_scores = _run_scores(base).mean(axis=0)
+    cells = gain(_run_scores(scores), base_scores)
     draws = []
     for name, table in scores.items():
         # Equal generators: method and base meet the same reweightings of the problems.

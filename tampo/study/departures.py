@@ -1,4 +1,4 @@
-"""Where a study departs from the published experiment, and what of that experiment is a ruling.
+"""Where a study departs from the published experiment, and what of that experiment is our choice.
 
 The published experiment is a study file too, with a source tag in the comment of each value: `[P]`,
 `[S]`, `[O]` or `[R]`. Settings are compared key by key, and the tags say how firm the ground is.
@@ -20,12 +20,12 @@ SOURCES = {
     "P": "the paper",
     "S": "one secondary source",
     "O": "open-rs, whose recipe the paper builds on",
-    "R": "a ruling of this project",
+    "R": "our choice",
 }
 TAG = re.compile(rf"#.*?\[([{''.join(SOURCES)}])\]\s*(.*)")
 COMPARED = (
     "model",
-    "warm_up",
+    "cold_start",
     "prompt",
     "training",
     "seeds",
@@ -71,7 +71,7 @@ def departures(study: Study, published: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["key", "here", "published", "source"])
 
 
-def rulings(published: Path) -> pd.DataFrame:
+def our_choices(published: Path) -> pd.DataFrame:
     """Return the values of a study file that are this project's own: columns key and note."""
     tags = source_tags(published)
     rows = [
@@ -89,7 +89,7 @@ def rulings(published: Path) -> pd.DataFrame:
 def source_tags(path: Path) -> dict[str, tuple[str, str]]:
     """Return `{dotted key: (tag, note)}` of every tagged value of a study file.
 
-    A tag stands in a comment at the end of the key's line, or in the comment lines right above the
+    A tag is in a comment at the end of the key's line, or in the comment lines right above the
     key or, indented, right below it, before its first entry.
     """
     text = path.read_text(encoding="utf-8")
@@ -121,7 +121,7 @@ def _comment(line: str) -> str:
     return found[1].strip() if found else ""
 
 
-def _key_lines(node: yaml.Node, prefix: str) -> list[tuple[str, int]]:
+def _key_lines(node: yaml.Node | None, prefix: str) -> list[tuple[str, int]]:
     """Return each key of a document and its line number, list entries by their `name`."""
     found = []
     if isinstance(node, yaml.MappingNode):

@@ -1,4 +1,4 @@
-"""Settings of the base model: where its weights come from, and its warm-up."""
+"""Settings of the base model: where its weights come from, and its SFT cold start."""
 
 from __future__ import annotations
 
@@ -76,7 +76,9 @@ class PretrainSettings(Closed):
     warmup_steps: int = Field(
         50, ge=0, description="steps of linear warm-up; cosine to zero follows"
     )
-    cpu_threads: int = Field(1, ge=1, description="threads; another number may change the bytes")
+    cpu_threads: int = Field(
+        1, ge=1, description="threads; another number may change the last bits"
+    )
     progress_every: int = Field(20, ge=1, description="steps between two lines of progress")
 
     @model_validator(mode="after")
@@ -101,8 +103,8 @@ class PretrainedHere(Closed):
 Model = Annotated[HubModel | PackageModel | PretrainedHere, Field(discriminator="source")]
 
 
-class WarmUp(Closed):
-    r"""Supervised steps on worked solutions, before any run: GRPO needs answers to reward.
+class ColdStart(Closed):
+    r"""SFT cold start: supervised steps on worked solutions, so that GRPO finds answers to reward.
 
     The target is the problem's solution, a line break and its answer in `\boxed{}`; the loss is that
     of the target alone. Part of stage `model`, so every method and seed starts from the same weights.
@@ -113,12 +115,12 @@ class WarmUp(Closed):
     steps: Count
     """Optimiser steps."""
     batch_size: Count = 16
-    """Solutions a step."""
+    """Solutions per step."""
     learning_rate: Annotated[float, Field(gt=0)] = 2e-5
     """Peak learning rate of AdamW; it falls linearly to 0 after a tenth of the steps."""
     precision: Precision = "bf16"
     """Compute precision."""
     cpu_threads: Count = 1
-    """CPU threads; another number may change the bytes."""
+    """CPU threads; another number may change the last bits."""
     seed: int = 0
     """Base seed of the order of the solutions."""

@@ -42,7 +42,7 @@ class TrainResources(JobResources):
     """What one training run asks for, and how its processes share the work."""
 
     processes: Count | None = None
-    """Training processes; null for one a GPU, or a single one without GPUs. They share the
+    """Training processes; null for one per GPU, or a single one without GPUs. They share the
     completions of a step, whose number stays the study's."""
     engine: Literal["ddp", "zero1", "zero2"] = "ddp"
     """How several processes keep the optimiser's state: a copy each, or DeepSpeed ZeRO. Stage 3

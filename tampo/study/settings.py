@@ -1,6 +1,6 @@
 """Typed, closed settings of the parts of a study. Defaults and units live here and nowhere else.
 
-Source tags: [P] the paper, [S] one secondary source, [O] open-rs, [R] a ruling of this project.
+Source tags: [P] the paper, [S] one secondary source, [O] open-rs, [R] our choice.
 A study file that sets a value from the paper repeats the tag in a comment.
 """
 
@@ -16,7 +16,7 @@ from tampo.temperature.protocol import Candidates, Temperature
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.\-]*$")]
 """Lower-case letters, digits, dots and hyphens: it becomes a folder name and a wildcard."""
 Count = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
 Precision = Literal["fp32", "bf16", "fp16"]
 
 
@@ -45,7 +45,7 @@ class Lora(Closed):
 
 
 class AdaptiveEntropy(Closed):
-    """An entropy bonus whose coefficient follows the entropy: the rival knob at fixed temperature.
+    """An entropy bonus whose coefficient follows the entropy: the alternative to raising the temperature.
 
     After each step the coefficient moves by `delta`, up while the entropy is at or below `target` and
     down above it, within [0, maximum]; the bonus acts only at or below the target (Skywork-OR1, arXiv
@@ -53,7 +53,7 @@ class AdaptiveEntropy(Closed):
     """
 
     target: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.2
-    """Entropy in nats a token that the bonus defends (Skywork-OR1's scripts)."""
+    """Entropy in nats per token that the bonus defends (Skywork-OR1's scripts)."""
     delta: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-4
     """Step of the coefficient (Skywork-OR1's scripts)."""
     maximum: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 5e-3
@@ -82,7 +82,7 @@ class Training(Closed):
     """Virtual temperatures under which every trajectory's likelihood is recorded, and TAMPO's
     candidates, ascending [P]."""
     logprob_temperature: Literal["rollout", "one"] = "rollout"
-    """Temperature of the policy's log-probabilities: that of the rollout [P], or 1 as in TRL before
+    """Temperature of the model's log-probabilities: that of the rollout [P], or 1 as in TRL before
     12 March 2025 (an ablation)."""
     rewards: list[Reward] = Field(default=[Reward(name="accuracy", weight=1.0)], min_length=1)
     """Reward functions; their weighted sum is the reward."""
@@ -91,14 +91,14 @@ class Training(Closed):
     lr_schedule: Literal["constant_with_warmup", "linear", "cosine", "cosine_with_min_lr"] = (
         "cosine_with_min_lr"
     )
-    """Learning-rate schedule after the warm-up [P]."""
-    min_lr_rate: Share = 0.1
+    """Learning-rate schedule after its warm-up [P]."""
+    min_lr_rate: Fraction = 0.1
     """Final over peak learning rate of `cosine_with_min_lr` [P]/[O]."""
-    warmup_ratio: Share = 0.1
-    """Share of the steps with rising learning rate [O]; also TAMPO's default warm-up [R]."""
-    adam_beta1: Share = 0.9
+    warmup_ratio: Fraction = 0.1
+    """Fraction of the steps with rising learning rate [O]; also TAMPO's default warm-up [R]."""
+    adam_beta1: Fraction = 0.9
     """AdamW's first-moment decay: the library's default, which open-rs leaves alone [O]."""
-    adam_beta2: Share = 0.999
+    adam_beta2: Fraction = 0.999
     """AdamW's second-moment decay [O]."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     """AdamW's weight decay [O]."""
@@ -111,8 +111,8 @@ class Training(Closed):
     adaptive_entropy: AdaptiveEntropy | None = None
     """Entropy bonus with an adaptive coefficient; null for none [P]."""
     loss: Literal["grpo", "bnpo", "dr_grpo", "dapo"] = "bnpo"
-    """TRL's name of the loss normalisation; the recipe's time averaged over the tokens of a
-    micro-batch, which TRL now calls bnpo [O]."""
+    """TRL's name of the loss normalisation; the recipe's version averaged over the tokens of
+    a micro-batch, which TRL now calls bnpo [O]."""
     scale_rewards: Literal["group", "batch", "none"] = "group"
     """Standard deviation that advantages are divided by [P]."""
     iterations: Count = 1

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from tampo.files import sha256_of
 from tampo.problems.prompts import Prompt
-from tampo.study.model_settings import Model, WarmUp
+from tampo.study.model_settings import ColdStart, Model
 from tampo.study.resources import Resources, accumulation_steps
 from tampo.study.settings import Benchmark, Closed, Evaluation, Name, Statistics, Training
 from tampo.study.validation import explain
@@ -55,8 +55,8 @@ class Study(Closed):
     description: str
     """One or two sentences for the report."""
     model: Model
-    warm_up: WarmUp | None = None
-    """Supervised steps that make the base model of what `model` names; null for none [P]."""
+    cold_start: ColdStart | None = None
+    """SFT cold start of the base model that `model` names; null for none [P]."""
     prompt: Prompt = Prompt()
     training: Training
     methods: list[Method] = Field(min_length=1)
@@ -151,9 +151,9 @@ class Study(Closed):
         from tampo.problems.catalogue import BENCHMARKS, CATALOGUE
 
         _known("training.problems", [self.training.problems], CATALOGUE)
-        if self.warm_up is not None:
+        if self.cold_start is not None:
             solved = [name for name, entry in CATALOGUE.items() if entry.solutions]
-            _known("warm_up.problems", [self.warm_up.problems], solved)
+            _known("cold_start.problems", [self.cold_start.problems], solved)
         _known("benchmarks", [b.name for b in self.benchmarks], BENCHMARKS)
         _known("training.rewards", [r.name for r in self.training.rewards], REWARDS)
         if self.training.problems in [b.name for b in self.benchmarks]:
@@ -186,11 +186,11 @@ class Study(Closed):
     def policy_context(
         self, name: str, seed: int, vocabulary: int, recorded: tuple[float, ...] = ()
     ) -> PolicyContext:
-        """Return what the policy of method `name` is told in the run with base seed `seed`.
+        """Return what the temperature policy of method `name` is given in the run with base seed `seed`.
 
         Args:
             vocabulary: tokens that the model can emit.
-            recorded: temperatures of `replayed_run`, one a step, where there is such a run.
+            recorded: temperatures of `replayed_run`, one per step, where there is such a run.
         """
         training = self.training_of(name)
         return PolicyContext(
@@ -210,11 +210,13 @@ class Study(Closed):
         changes and not when anything else in the study does.
         """
         parts: dict[str, Any] = {"model": self.model}
-        if self.warm_up is not None:
-            parts |= {"warm_up": self.warm_up, "prompt": self.prompt}
-        if stage != "model" or self.warm_up is not None:
+        if self.cold_start is not None:
+            parts |= {"cold_start": self.cold_start, "prompt": self.prompt}
+        if stage != "model" or self.cold_start is not None:
             parts["data_dir"] = self.data_dir
         if stage == "train":
+            if method is None:
+                raise ValueError("stage 'train' is one method's; none is named")
             own = self.method(method)
             parts |= {
                 "prompt": self.prompt,
@@ -259,7 +261,7 @@ def _no_repeats(key: str, values: list) -> None:
     seen = set()
     for value in values:
         if value in seen:
-            raise StudyError(f"{key}: {value!r} is listed twice; each may stand once")
+            raise StudyError(f"{key}: {value!r} is listed twice; list it once")
         seen.add(value)
 
 
@@ -267,6 +269,10 @@ def _known(key: str, values: list[str], allowed: Any) -> None:
     for value in values:
         if value not in allowed:
             raise StudyError(f"{key}: unknown {value!r}; allowed: {', '.join(allowed)}")
+
+
+RENAMED = {"warm_up": "cold_start"}
+"""Former names of keys, still read because stored results keep a copy of their study file."""
 
 
 class _StudyLoader(yaml.SafeLoader):
@@ -277,7 +283,7 @@ class _StudyLoader(yaml.SafeLoader):
         for index, key in enumerate(keys):
             if key in keys[:index]:
                 line = node.value[index][0].start_mark.line + 1
-                raise StudyError(f"line {line}: key {key!r} stands twice; each may stand once")
+                raise StudyError(f"line {line}: key {key!r} is duplicated; write it once")
         return super().construct_mapping(node, deep)
 
 
@@ -306,6 +312,9 @@ def load_study(path: str | Path, data_dir: str | None = None) -> Study:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_StudyLoader)
         if not isinstance(content, dict):
             raise StudyError("a study is a mapping of keys")
+        for before, now in RENAMED.items():
+            if before in content and now not in content:
+                content[now] = content.pop(before)
         if data_dir is not None:
             content["data_dir"] = data_dir
         return Study(**content)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 
 def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
@@ -13,12 +14,12 @@ def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") ->
     Args:
         error: raised by `model`.
         model: the type that was validated.
-        prefix: where in the study `model` stands; empty for the study itself.
+        prefix: path of `model` in the study; empty for the study itself.
     """
     return "\n".join(_line(item, model, prefix) for item in error.errors())
 
 
-def _line(item: dict[str, Any], model: type[BaseModel], prefix: str) -> str:
+def _line(item: ErrorDetails, model: type[BaseModel], prefix: str) -> str:
     kind, value = item["type"], item["input"]
     message = item["msg"].removeprefix("Value error, ")
     keys, parent, field = _walk(model, item["loc"])
@@ -52,10 +53,12 @@ def _walk(kind: Any, location: tuple[str | int, ...]) -> tuple[list[str | int], 
             kind = tagged[0]
             continue
         keys.append(part)
-        holder = next((model for model in models if part in model.model_fields), None)
+        fields = [
+            m.model_fields[part] for m in models if isinstance(part, str) and part in m.model_fields
+        ]
         parent = kind
-        if holder is not None:
-            kind = holder.model_fields[part].annotation
+        if fields:
+            kind = fields[0].annotation
     return keys, parent, kind
 
 

@@ -1,4 +1,4 @@
-"""lm-eval task documents: one versioned YAML file a benchmark, and the code beside them."""
+"""lm-eval task documents: one versioned YAML file per benchmark, and the code beside them."""
 
 from pathlib import Path
 

@@ -13,7 +13,7 @@ from typing import Any
 from datasets import Dataset
 
 from tampo import layout
-from tampo.grading import OUTCOMES, grade
+from tampo.grading import OUTCOMES, Grade, grade_many
 from tampo.problems.problem_sets import load_problems
 from tampo.problems.prompts import Prompt, user_message
 from tampo.statistics.pass_at_k import pass_at_k
@@ -63,7 +63,7 @@ def keep_all(responses: Iterable[list[str]], documents: Any) -> list[list[str]]:
     return list(responses)
 
 
-def process_results(document: dict[str, Any], results: list[list[str]]) -> dict[str, Any]:
+def process_results(document: dict[str, Any], results: Sequence[Sequence[str]]) -> dict[str, Any]:
     """Grade all responses of one problem, each once.
 
     Args:
@@ -72,7 +72,7 @@ def process_results(document: dict[str, Any], results: list[list[str]]) -> dict[
             `length`) and `tokens`.
 
     Returns:
-        Pass@k of the problem for each k, share of truncated responses, and the graded responses.
+        Pass@k of the problem for each k, fraction of length-limited responses, and the graded responses.
     """
     (responses,) = results
     if isinstance(responses, str) or len(responses) != document["samples"]:
@@ -82,7 +82,8 @@ def process_results(document: dict[str, Any], results: list[list[str]]) -> dict[
             "a filter or backend drops repeats"
         )
     record = json.loads(document["record"])
-    graded = [_graded(response, record) for response in responses]
+    grades = grade_many((str(response), record) for response in responses)
+    graded = [_graded(*pair) for pair in zip(responses, grades, strict=True)]
     outcomes = Counter(response["outcome"] for response in graded)
     n, correct = len(graded), outcomes["correct"]
     return {
@@ -92,14 +93,14 @@ def process_results(document: dict[str, Any], results: list[list[str]]) -> dict[
     }
 
 
-def _graded(response: str, record: dict[str, Any]) -> dict[str, Any]:
-    result = grade(str(response), record)
+def _graded(response: str, result: Grade) -> dict[str, Any]:
     finish = getattr(response, "finish", None)
     cut_off = finish == "length" and result.extracted is None
     return {
         "response": str(response),
         "extracted": result.extracted,
         "outcome": "truncated" if cut_off else result.outcome,
+        "rule": result.rule,
         "finish": finish,
         "tokens": getattr(response, "tokens", None),
     }

@@ -1,4 +1,4 @@
-"""A dry run of a temperature policy: what every policy owes a run, on simulated rollout batches.
+"""A dry run of a temperature policy: the contract checked on simulated rollout batches.
 
 For authors of a policy: no model is trained. The batches are random, and every third one is degenerate in
 a way that real runs are now and then: all rewards equal, no reward at all, no entropy.
@@ -21,7 +21,7 @@ SPOILT = ("rewards all equal", "no reward", "no entropy")
 
 
 class PolicyFault(ValueError):
-    """A policy that breaks a rule; the message names the rule, the step and the value."""
+    """A temperature policy that breaks the contract; the message names the rule, the step and the value."""
 
 
 def trial(name: str, settings: dict[str, Any], seed: int = 0) -> list[float | list[float]]:

@@ -1,4 +1,4 @@
-"""What `policy.jsonl` says of the meta-policy's last draw and last batch."""
+"""What `policy.jsonl` records about the meta-policy's last draw and last batch."""
 
 from __future__ import annotations
 

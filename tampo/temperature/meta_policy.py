@@ -176,7 +176,7 @@ class TemperatureMetaPolicy:
         advantages: ArrayLike,
         feedback: RolloutFeedback | None = None,
     ) -> None:
-        """Learn from one rollout batch (steps 5-8). Called once a batch, with all its trajectories.
+        """Learn from one rollout batch (steps 5-8). Called once per batch, with all its trajectories.
 
         Args:
             log_likelihoods: [N, K] ℓ_k(τ_i), mean token log-likelihoods; numpy or torch.

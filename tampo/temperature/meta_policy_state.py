@@ -21,7 +21,7 @@ class Learned(NamedTuple):
 
 
 class MetaPolicyState(NamedTuple):
-    """What is learned, and what `policy.jsonl` is told of the last step."""
+    """What is learned, and what `policy.jsonl` records about the last step."""
 
     learned: Learned
     observations: int

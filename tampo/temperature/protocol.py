@@ -20,7 +20,7 @@ What an author may rely on, and must keep:
   positive. Steps rise and may skip: a rollout batch can serve several optimiser steps.
 - `observe` is called once per rollout batch, after its `draw`, with the trajectories of all processes.
   A batch may be degenerate: rewards all equal or NaN, entropy zero.
-- A run that is stopped and resumed from `state_dict` (through JSON) goes on as if it had not been.
+- A run that is stopped and resumed from `state_dict` (through JSON) continues as if it had not been stopped.
 
 `python -m tampo policies path/to/file.py:Class` holds a policy to this (`tampo.temperature.contract`).
 """
@@ -65,7 +65,7 @@ class PolicySettings(BaseModel):
 
 @dataclass(frozen=True)
 class PolicyContext:
-    """What a run tells its policy before the first step."""
+    """What a temperature policy is told before the first step."""
 
     steps: int
     """Optimiser steps of the run; schedules end at `steps - 1`."""
@@ -80,13 +80,13 @@ class PolicyContext:
     vocabulary: int
     """Tokens V that the model can emit; ln V is the largest entropy."""
     recorded: tuple[float, ...] = ()
-    """Temperatures of another run of the study, one a step, for a policy whose settings name one
+    """Temperatures of another run of the study, one per step, for a policy whose settings name one
     (`PolicySettings.replayed_method`); empty for every other."""
 
 
 @dataclass(frozen=True)
 class RolloutFeedback:
-    """What one rollout batch of N trajectories showed, beside likelihoods and advantages."""
+    """What a rollout batch of N trajectories showed besides likelihoods and advantages."""
 
     step: int
     """Step at which the batch was drawn."""
@@ -104,7 +104,7 @@ class RolloutFeedback:
     """Mean token entropy in nats at the temperature of the loss's log-probabilities: that of the
     rollout, or 1 in the ablation `logprob_temperature: one`."""
     entropy_at_one: float
-    """Mean token entropy in nats of the policy at temperature 1."""
+    """Mean token entropy in nats of the model at temperature 1."""
 
     @property
     def temperature(self) -> float:
@@ -121,7 +121,7 @@ class RolloutFeedback:
 
     @property
     def mixed_groups(self) -> float:
-        """Share of groups whose known rewards are not all equal: the groups that carry a gradient."""
+        """Fraction of groups with non-zero variance of known rewards: only they have a gradient."""
         rewards = [self.rewards[self.groups == name] for name in np.unique(self.groups)]
         known = [group[~np.isnan(group)] for group in rewards]
         return float(np.mean([len(group) > 0 and np.ptp(group) > 0 for group in known]))

@@ -165,7 +165,7 @@ def min_max(scores: ArrayLike) -> FloatArray:
     """Turn scores into probabilities: scale to [0, 1] by the range, divide by the sum (step 8).
 
     The lowest score gets probability 0 and only differences count. When all scores are equal the
-    quotient is 0/0 and the result is uniform by ruling of this project.
+    quotient is 0/0 and we choose the uniform distribution.
 
     Args:
         scores: [K], K ≥ 1.

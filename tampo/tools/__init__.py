@@ -1,1 +1,1 @@
-"""Beside the flow and never in it: what a study will cost, studies on other machines, timing."""
+"""Tools outside the workflow: planning a study, running it on other machines, timings."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import accelerate
 import torch
@@ -35,19 +36,26 @@ def grpo_config(training: Training, output_dir: Path, seed: int) -> GRPOConfig:
             study's precision; names the numbers.
     """
     require_precision("training.precision", training.precision)
-    share = accumulation_steps(training, accelerate.PartialState().num_processes)
+    steps_per_update = accumulation_steps(training, accelerate.PartialState().num_processes)
     on_cpu = not torch.cuda.is_available()
     entropy = training.adaptive_entropy
+    adaptive_entropy: dict[str, Any] = {"use_adaptive_entropy": entropy is not None}
+    if entropy is not None:
+        adaptive_entropy |= {
+            "entropy_target": entropy.target,
+            "entropy_coef_delta": entropy.delta,
+            "entropy_coef_max": entropy.maximum,
+        }
     schedule = {"min_lr_rate": training.min_lr_rate}
     return GRPOConfig(
         output_dir=str(output_dir),
         max_steps=training.steps,
         per_device_train_batch_size=training.micro_batch,
-        gradient_accumulation_steps=share,
+        gradient_accumulation_steps=steps_per_update,
         num_generations=training.group_size,
         num_iterations=training.iterations,
         max_completion_length=training.max_completion_tokens,
-        # No filter on tokens: it would make step 4 the likelihood of another policy (ruling).
+        # No filter on tokens: it would make step 4 the likelihood of another distribution (our choice).
         top_p=1.0,
         top_k=0,
         min_p=None,
@@ -63,19 +71,10 @@ def grpo_config(training: Training, output_dir: Path, seed: int) -> GRPOConfig:
         weight_decay=training.weight_decay,
         max_grad_norm=training.max_grad_norm,
         beta=training.kl_coefficient,
-        # The KL term of the recipe's time had no importance weight.
+        # In the recipe's TRL version the KL term had no importance weight.
         use_bias_correction_kl=False,
         epsilon=training.clip_epsilon,
-        use_adaptive_entropy=entropy is not None,
-        **(
-            {}
-            if entropy is None
-            else {
-                "entropy_target": entropy.target,
-                "entropy_coef_delta": entropy.delta,
-                "entropy_coef_max": entropy.maximum,
-            }
-        ),
+        **adaptive_entropy,
         loss_type=training.loss,
         scale_rewards=training.scale_rewards,
         bf16=training.precision == "bf16",

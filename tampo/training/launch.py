@@ -1,7 +1,7 @@
 """The processes of a training run: one, or several under `accelerate launch`.
 
 `python -m tampo train` starts as one process. Where the study's resources name more, it turns into
-the launcher, which starts the same command once a process.
+the launcher, which starts the same command once per process.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LAUNCHED = "LOCAL_RANK"
 def launch_command(
     resources: TrainResources, training: Training, arguments: Sequence[str]
 ) -> list[str]:
-    """Return the command that runs `python -m tampo <arguments>` once a process.
+    """Return the command that runs `python -m tampo <arguments>` once per process.
 
     Raises:
         ValueError: the completions of a step do not divide over the processes; names the numbers.
@@ -46,8 +46,8 @@ def launch_command(
 
 
 def launch_environment(resources: TrainResources) -> dict[str, str]:
-    """Return the variables that the launcher needs beside those of this process."""
-    # Signals are for the processes that train: the launcher would kill them 30 s after its own.
+    """Return the variables that the launcher needs besides those of this process."""
+    # Stop signals are for the processes that train: the launcher would kill them 30 s after its own.
     variables = {"TORCHELASTIC_SIGNALS_TO_HANDLE": "SIGINT"}
     return variables if resources.gpus else variables | {"ACCELERATE_USE_CPU": "true"}
 

@@ -1,4 +1,4 @@
-"""One rollout batch: what was drawn, how it was rewarded, and how the policy scored it.
+"""One rollout batch: what was drawn, how it was rewarded, and how the model scored it.
 
 The scores arrive in pieces, one for each micro-batch of the loss, in the order that TRL shuffled them
 to; every piece names its rows, so the whole is put together in row order whatever the split.
@@ -33,15 +33,15 @@ from tampo.temperature.meta_policy import trajectory_log_likelihoods
 from tampo.temperature.protocol import RolloutFeedback
 from tampo.training.divergence import require_finite_arrays
 
-GAP_TOLERANCE = {"no": 1e-3, "fp16": 2e-2, "bf16": 5e-2}
-"""Largest accepted mean |difference| in nats between the sampler's and the loss's log-probability of
-a token, by accelerate's mixed precision. Rounding causes about 1e-6, 1e-3 and 1e-2; a temperature that
-failed to reach one of them by 0.1 causes several times the tolerance at the entropies of a language
-model."""
+MISMATCH_TOLERANCE = {"no": 1e-3, "fp16": 2e-2, "bf16": 5e-2}
+"""Largest accepted train-inference mismatch: the mean |difference| in nats between the sampler's and
+the loss's log-probability of a token, by accelerate's mixed precision. Rounding causes about 1e-6,
+1e-3 and 1e-2. At a language model's entropy, a temperature that differs by 0.1 between the two causes
+several times the tolerance."""
 
 
-class SamplerMismatch(RuntimeError):
-    """Sampler and loss disagree about the distribution that the rollouts were drawn from."""
+class TrainInferenceMismatch(RuntimeError):
+    """The sampler and the loss assign different log-probabilities to the same rollouts."""
 
 
 @dataclass
@@ -113,19 +113,24 @@ class RolloutBatch:
                 ENTROPY_AT_ONE: entropies_at_one[index],
             }
 
-    def add_gaps(
+    def add_mismatch(
         self, rows: list[int], mask: torch.Tensor, sampler: torch.Tensor, scored: torch.Tensor
     ) -> None:
         """Compare log-probabilities [b, L] of the sampler with those of the model that is trained.
 
         Tokens that the sampler could not score (NaN, which vLLM may return) are left out.
         """
-        gap = (sampler.double() - scored.double()).abs()
-        valid = mask.bool() & ~gap.isnan()
-        gap = gap.masked_fill(~valid, 0.0)
-        columns = gap.sum(dim=1).tolist(), gap.amax(dim=1).tolist(), valid.sum(dim=1).tolist()
-        for row, total, largest, tokens in zip(rows, *columns, strict=True):
-            self._scores[row] |= {"gap": total, "gap_max": largest, "gap_tokens": tokens}
+        difference = (sampler.double() - scored.double()).abs()
+        valid = mask.bool() & ~difference.isnan()
+        difference = difference.masked_fill(~valid, 0.0)
+        sums, largest = difference.sum(dim=1).tolist(), difference.amax(dim=1).tolist()
+        columns = sums, largest, valid.sum(dim=1).tolist()
+        for row, total, maximum, tokens in zip(rows, *columns, strict=True):
+            self._scores[row] |= {
+                "mismatch": total,
+                "mismatch_max": maximum,
+                "mismatch_tokens": tokens,
+            }
 
     def has_scores_of(self, rows: list[int]) -> bool:
         """Return whether these rows were scored before, i.e. this is not the first pass."""
@@ -137,7 +142,7 @@ class RolloutBatch:
         return len(self._outcomes) == len(self._scores) == len(self.rows)
 
     def records(self) -> list[dict[str, Any]]:
-        """Return one record a local trajectory, for gathering over processes."""
+        """Return one record per local trajectory, for gathering over processes."""
         return [{**self._outcomes[row], **self._scores[row]} for row in self.rows]
 
 
@@ -166,7 +171,7 @@ class GatheredRollout:
         return self.column(ROW) // self.group_size
 
     def feedback(self) -> RolloutFeedback:
-        """Return what a policy may look at beside likelihoods and advantages."""
+        """Return what a temperature policy may see besides likelihoods and advantages."""
         tokens = max(int(self.column("length").sum()), 1)
         return RolloutFeedback(
             step=self.step,
@@ -195,14 +200,15 @@ class GatheredRollout:
             TOKENS: int(feedback.lengths.sum()),
             MEAN_LENGTH: float(feedback.lengths.mean()),
             TRUNCATED: float(feedback.truncated.mean()),
-            "sampler_gap": self.gap,
-            "sampler_gap_max": float(self.column("gap_max").max()),
+            "sampler_gap": self.mismatch,
+            "sampler_gap_max": float(self.column("mismatch_max").max()),
         }
 
     @property
-    def gap(self) -> float:
-        """Mean |sampler − loss| log-probability over all tokens, in nats."""
-        return float(self.column("gap").sum() / max(int(self.column("gap_tokens").sum()), 1))
+    def mismatch(self) -> float:
+        """Train-inference mismatch: mean |sampler − loss| log-probability over all tokens, in nats."""
+        tokens = max(int(self.column("mismatch_tokens").sum()), 1)
+        return float(self.column("mismatch").sum() / tokens)
 
     def require_finite(self) -> None:
         """Raise Diverged if a likelihood, an entropy, an advantage or a gap is NaN or infinite."""
@@ -211,21 +217,21 @@ class GatheredRollout:
             ENTROPY: ENTROPY,
             "entropy at temperature 1": ENTROPY_AT_ONE,
             "advantages": ADVANTAGE,
-            "the sampler's log-probabilities": "gap",
+            "the sampler's log-probabilities": "mismatch",
         }
         require_finite_arrays(self.step, {name: self.column(c) for name, c in columns.items()})
 
     def require_agreement(self, tolerance: float) -> None:
-        """Stop the run when sampler and loss part.
+        """Stop the run if the train-inference mismatch is too large.
 
         Raises:
-            SamplerMismatch: the mean gap is beyond `tolerance`; names step and temperature.
+            TrainInferenceMismatch: the mean exceeds `tolerance`; names step and temperature.
         """
-        if not self.gap <= tolerance:
+        if not self.mismatch <= tolerance:
             drawn = ", ".join(f"{t:g}" for t in np.unique(self.column(TEMPERATURE)))
-            raise SamplerMismatch(
+            raise TrainInferenceMismatch(
                 f"step {self.step}: the sampler's and the loss's log-probabilities at temperature "
-                f"{drawn} differ by {self.gap:.2e} nats a token on average "
+                f"{drawn} differ by {self.mismatch:.2e} nats per token on average "
                 f"(allowed: {tolerance:g}); the temperature or a sampling filter reached only one "
                 "of them"
             )

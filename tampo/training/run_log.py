@@ -1,7 +1,7 @@
-"""What a training run writes as it goes: steps, the policy's view of them, and trajectories.
+"""What a training run writes as it goes: steps, the temperature policy's view of them, and trajectories.
 
-Lines are appended while the run goes on, so that it can be watched. A run that was killed is rewound
-to its last checkpoint before it goes on: lines after it are dropped, so none is doubled or lost.
+Lines are appended during the run, so that it can be watched. A run that was killed is rewound to its
+last checkpoint before it continues: lines after it are dropped, so none is doubled or lost.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -17,8 +17,22 @@ class Scoring:
     """[b] temperature that each row was sampled at."""
     first_pass: bool
     """Whether the next pass sees the rollouts first, with the weights that made them."""
-    at_sampling: torch.Tensor | None = None
+    at_sampling: torch.Tensor = field(init=False)
     """[b, L] log-probabilities at the sampling temperature, filled by the first pass."""
+
+
+@dataclass(frozen=True)
+class CandidateScores:
+    """What scoring under K candidates says of B completions of at most L tokens; no gradients."""
+
+    log_probs: torch.Tensor
+    """[B, L, K] log-probabilities under the candidates."""
+    entropy: torch.Tensor
+    """[B, L] entropy in nats at the loss's temperature."""
+    entropy_at_one: torch.Tensor
+    """[B, L] entropy in nats at temperature 1."""
+    at_sampling: torch.Tensor
+    """[B, L] log-probabilities at the sampling temperature."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +43,8 @@ class ScoredCompletions:
     """[B, L] log-probabilities of the loss, with gradient."""
     entropy: torch.Tensor | None
     """[B, L] entropy in nats at the loss's temperature; None from a reference model's head."""
-    candidate_log_probs: torch.Tensor | None
-    """[B, L, K] log-probabilities under the candidates."""
-    entropy_at_one: torch.Tensor | None
-    """[B, L] entropy in nats at temperature 1."""
-    at_sampling: torch.Tensor | None
-    """[B, L] log-probabilities at the sampling temperature."""
+    candidates: CandidateScores | None
+    """None where no candidates were given."""
 
 
 def score_completions(
@@ -65,7 +75,7 @@ def score_completions(
         # Untempered log-probabilities cannot be compared with the sampler's: score those as well.
         own = temperatures.unique().tolist() if untempered else []
         if len(own) > 1:
-            raise ValueError("logprob_temperature 'one' needs one temperature a batch")
+            raise ValueError("logprob_temperature 'one' needs one temperature per batch")
         virtual = torch.tensor([*candidates, *own], device=temperatures.device)
     pieces = []
     for start in range(0, len(input_ids), batch_size or len(input_ids)):
@@ -85,16 +95,18 @@ def score_completions(
             )
         )
 
-    def joined(name: str) -> torch.Tensor | None:
-        if getattr(pieces[0], name) is None:
-            return None
+    def joined(name: str) -> torch.Tensor:
         return torch.cat([getattr(piece, name)[:, -completion_length:] for piece in pieces])
 
-    log_probs, under_candidates = joined("log_probs"), joined("candidate_log_probs")
-    at_sampling = None
-    if candidates is not None:
-        at_sampling = under_candidates[..., -1] if untempered else log_probs.detach()
-        under_candidates = under_candidates[..., : len(candidates)]
-    return ScoredCompletions(
-        log_probs, joined("entropy"), under_candidates, joined("entropy_at_one"), at_sampling
+    log_probs = joined("log_probs")
+    entropy = None if pieces[0].entropy is None else joined("entropy")
+    if candidates is None:
+        return ScoredCompletions(log_probs, entropy, None)
+    under_candidates = joined("candidate_log_probs")
+    scores = CandidateScores(
+        log_probs=under_candidates[..., : len(candidates)],
+        entropy=joined("entropy").detach(),
+        entropy_at_one=joined("entropy_at_one"),
+        at_sampling=under_candidates[..., -1] if untempered else log_probs.detach(),
     )
+    return ScoredCompletions(log_probs, entropy, scores)

@@ -1,6 +1,6 @@
-"""Preemption: a signal ends training after the step in progress, with a checkpoint.
+"""Preemption: a stop signal ends training after the step in progress, with a checkpoint.
 
-A run that stops by itself loses no step; the next attempt goes on from the checkpoint to the same
+A run stopped this way loses no step; the next attempt continues from the checkpoint to the same
 files.
 """
 
@@ -29,7 +29,7 @@ class StopAtStepEnd(TrainerCallback):
         control: TrainerControl,
         **kwargs: Any,
     ) -> None:
-        """Let all processes agree: each may have received the signal in another step, or not at all."""
+        """Let all processes agree: each may have received the stop signal in another step, or not at all."""
         asked = torch.tensor(float(self._request.signal is not None), device=PartialState().device)
         if reduce(asked, "sum").item() and state.global_step < state.max_steps:
             control.should_save = True

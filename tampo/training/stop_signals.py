@@ -1,4 +1,4 @@
-"""Signals that ask a process to stop in time, as clusters send them before they kill a job.
+"""Stop signals, which clusters send before they kill a job.
 
 SIGTERM comes when a job is preempted or cancelled, SIGUSR1 where it was asked for ahead of the time
 limit.
@@ -13,7 +13,7 @@ from types import FrameType
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 EXIT_CODE = 75
-"""What sysexits.h calls a temporary failure: the same command, started again, goes on."""
+"""What sysexits.h calls a temporary failure: the same command, started again, continues."""
 
 
 class Stopped(RuntimeError):
@@ -27,13 +27,13 @@ class StopRequest:
         self.signal: signal.Signals | None = None
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Take a signal; the first one is remembered."""
+        """Take a stop signal; the first one is remembered."""
         self.signal = self.signal or signal.Signals(number)
 
     @property
     def reason(self) -> str:
-        """Name of the signal; another process may have received it instead of this one."""
-        return "a signal to another process" if self.signal is None else self.signal.name
+        """Name of the stop signal; another process may have received it instead of this one."""
+        return "a stop signal to another process" if self.signal is None else self.signal.name
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 TRL fixes one temperature when the trainer is built. Here the policy draws one for every rollout batch,
 or one for each rollout of a group. It travels with the rollouts, row by row, to everything that uses
-it: the sampler, the policy's and the reference model's log-probabilities and the entropy. The
+it: the sampler, the model's and the reference model's log-probabilities and the entropy. The
 likelihoods of the trajectories under the candidate temperatures come out of the forward pass that the
 loss makes anyway.
 
@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from accelerate.utils import gather_object
 from transformers.trainer_callback import PrinterCallback
-from trl import GRPOTrainer
+from trl import GRPOConfig, GRPOTrainer
 from trl.models import unwrap_model_for_generation
 from trl.trainer import grpo_trainer
 
@@ -53,7 +53,7 @@ from tampo.training.divergence import (
     require_finite_weights,
     require_no_infinite_reward,
 )
-from tampo.training.rollout_batch import GAP_TOLERANCE, GatheredRollout, RolloutBatch
+from tampo.training.rollout_batch import MISMATCH_TOLERANCE, GatheredRollout, RolloutBatch
 from tampo.training.run_log import RunLog
 from tampo.training.scoring import Scoring, score_completions
 
@@ -86,6 +86,14 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         kwargs: as for `trl.GRPOTrainer`.
     """
 
+    # TRL's own, more narrowly than its base class has them.
+    args: GRPOConfig
+    num_generations: int
+    max_completion_length: int
+    # Made with each rollout batch.
+    _batch: RolloutBatch
+    _scoring: Scoring
+
     def __init__(
         self,
         *,
@@ -107,10 +115,8 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         self.run_log = run_log
         self._base_seed = base_seed
         self._untempered = logprob_temperature == "one"
-        self._batch: RolloutBatch | None = None
         self._last_inputs: dict[str, Any] = {}
         self._summary: dict[str, Any] = {}
-        self._scoring: Scoring | None = None
         self._seconds = {"generate": 0.0, REWARD: 0.0}
         self._cpu = time.process_time()
 
@@ -145,14 +151,16 @@ class TemperatureGRPOTrainer(GRPOTrainer):
     @property
     def _scores_before_loss(self) -> bool:
         """Whether TRL takes log-probabilities of a batch when it is generated (its own rule)."""
-        generate_every = self.args.steps_per_generation * self.num_iterations
+        # GRPOConfig fills it when it is made.
+        steps: int = self.args.steps_per_generation  # type: ignore[assignment]  # None only when given
+        generate_every = steps * self.num_iterations
         return self.args.gradient_accumulation_steps % generate_every != 0 or (
             self.use_vllm and self.vllm_importance_sampling_correction
         )
 
     def _temperatures_of(self, rows: list[int], drawn: float | np.ndarray) -> list[float]:
-        """Return the temperature of each of these rows: one for all, or one a place in the group."""
-        in_group = np.broadcast_to(drawn, self.num_generations)
+        """Return the temperature of each of these rows: one for all, or one per place in the group."""
+        in_group = np.broadcast_to(np.asarray(drawn), self.num_generations)
         if self.use_vllm:
             if np.ptp(in_group):
                 raise TypeError(
@@ -185,7 +193,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
                 self.model_wrapped,
                 self.accelerator,
                 gather_deepspeed3_params=self.args.ds3_gather_for_generation,
-                gradient_checkpointing_kwargs=self.args.gradient_checkpointing_kwargs,
+                gradient_checkpointing_kwargs=self.args.gradient_checkpointing_kwargs,  # type: ignore[arg-type]  # parsed by now
             ) as model,
             self._dist.summon_full_params(self.model_wrapped, recurse=False),
             # In the precision of the loss, whose log-probabilities have to be the sampler's.
@@ -208,7 +216,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         self._seconds[REWARD] += time.perf_counter() - started
         require_no_infinite_reward(self.state.global_step, by_function, self.reward_func_names)
         self._rewards = (by_function * self.reward_weights.to(by_function.device)).nansum(dim=1)
-        # What no reward function could score has no reward; it is not worth zero.
+        # A completion that no reward function could score has no reward; that is not zero.
         self._rewards[by_function.isnan().all(dim=1)] = torch.nan
         return by_function
 
@@ -243,14 +251,14 @@ class TemperatureGRPOTrainer(GRPOTrainer):
                 untempered=self._untempered,
                 batch_size=batch_size,
             )
-        if collect:
-            scoring.at_sampling = scored.at_sampling
+        if scored.candidates is not None:
+            scoring.at_sampling = scored.candidates.at_sampling
             self._batch.add_scores(
                 scoring.rows,
                 attention_mask[:, -logits_to_keep:],
-                scored.candidate_log_probs,
-                scored.entropy.detach(),
-                scored.entropy_at_one,
+                scored.candidates.log_probs,
+                scored.candidates.entropy,
+                scored.candidates.entropy_at_one,
             )
         return scored.log_probs, scored.entropy, None
 
@@ -272,7 +280,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         return loss
 
     def _compare(self, scoring: Scoring, inputs: dict[str, Any]) -> None:
-        self._batch.add_gaps(
+        self._batch.add_mismatch(
             scoring.rows,
             inputs["completion_mask"],
             inputs["sampling_per_token_logps"],
@@ -283,7 +291,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         """Show the whole batch, of all processes, to the policy and to the log."""
         rollout = GatheredRollout.of(self._batch, gather_object(self._batch.records()))
         rollout.require_finite()
-        rollout.require_agreement(GAP_TOLERANCE[self.accelerator.mixed_precision])
+        rollout.require_agreement(MISMATCH_TOLERANCE[self.accelerator.mixed_precision])
         own = [self.candidates.index(temperature) for temperature in self.policy.candidates]
         self.policy.observe(
             rollout.column("log_likelihoods")[:, own],
@@ -361,7 +369,8 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         Finite weights can overflow in a forward pass; the next step makes one, after the last nothing.
         """
         step = self.state.global_step - 1
-        require_finite_weights(step, self.model)
+        model = self.accelerator.unwrap_model(self.model)
+        require_finite_weights(step, model)
         if self.state.global_step < self.args.max_steps:
             return
         inputs = self._last_inputs
@@ -371,7 +380,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         )
         with torch.no_grad(), self.accelerator.autocast():
             scored = score_completions(
-                self.model,
+                model,
                 ids,
                 mask,
                 inputs["completion_ids"].shape[1],
@@ -389,7 +398,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         self._require_finite_model()
         super()._save_checkpoint(model, trial)
         if self.args.should_save:
-            folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+            folder = Path(self._get_output_dir(trial)) / f"checkpoint-{self.state.global_step}"
             write_json(folder / POLICY_STATE, self.policy.state_dict())
             self.run_log.flush(self.state.global_step)
             # Written last: a checkpoint without it was cut short and is not resumed from.

@@ -1,1 +1,1 @@
-"""What the rules of the workflow ask of a study, and why its jobs failed."""
+"""What the rules of the workflow need from a study, and why its jobs failed."""

@@ -1,4 +1,4 @@
-"""Why jobs of the workflow failed, each in one line, from what Snakemake and the jobs logged."""
+"""Why jobs of the workflow failed, one line each, from the logs of Snakemake and the jobs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The jobs of the active study: what the rules of the workflow ask of it.
+"""The jobs of the active study, as the rules of the workflow need them.
 
-A rule names a stage; which runs it has, what they need and what makes them run again is told here.
+A rule names a stage; which runs it has, what they need and what makes them run again is defined here.
 """
 
 from __future__ import annotations
@@ -15,15 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from tampo import layout
+from tampo.study.references import STUDIES, References
 from tampo.study.study import UNTRAINED, Study, StudyError, load_study
 
 CONFIG_KEYS = ("study", "data_dir")
 """What `--config` may set."""
 DEFAULT_STUDY = "tiny"
-STUDIES = Path("workflow", "studies")
-PUBLISHED = Path("workflow", "published")
-PAPER = "paper"
-"""The study that others are compared with where nothing was published of them."""
 
 
 def any_of(names: Iterable[object]) -> str:
@@ -94,12 +91,12 @@ class Jobs:
     @property
     def published(self) -> list[str]:
         """Names of the tables that were transcribed for this study."""
-        return sorted(path.stem for path in (PUBLISHED / self.study.name).glob("*.csv"))
+        return [path.stem for path in References().tables_of(self.study)]
 
     @property
     def experiment(self) -> Path:
         """File of the study that this one is compared with."""
-        return self.file if self.published else STUDIES / f"{PAPER}.yaml"
+        return References().experiment_of(self.study)
 
     # What a run needs ----------------------------------------------------------------------------
 
@@ -171,7 +168,7 @@ class Jobs:
     @cache  # noqa: B019 - one object lives as long as the workflow
     def _settings_by_name(self, stage: str, method: str | None) -> dict[str, str]:
         """Return the slice of the study that a stage depends on, large parts split up."""
-        settings = {}
+        settings: dict[str, str] = {}
         for part, value in json.loads(self.study.slice(stage, method)).items():
             if part in ("training", "evaluation"):
                 settings |= {f"{part}.{key}": json.dumps(inner) for key, inner in value.items()}

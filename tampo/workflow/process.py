@@ -1,4 +1,4 @@
-"""What the workflow does in its own process: which Python jobs get, signals, its last words."""
+"""What the workflow does in its own process: Python of the jobs, stop signals, final messages."""
 
 from __future__ import annotations
 

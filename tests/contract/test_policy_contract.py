@@ -1,4 +1,4 @@
-"""What every temperature policy owes a run: over the whole registry and one policy of a user.
+"""The contract of temperature policies: over the whole registry and one user-defined policy.
 
 A new policy is picked up through `REGISTRY`. It appears in `SETTINGS` if its settings have no defaults
 and in `RANDOM` if its temperatures depend on the seed.
@@ -30,9 +30,9 @@ CONTEXT = PolicyContext(
 SETTINGS = {
     "fixed": [{"temperature": 1.0}],
     "replay": [{"method": "another"}],
-    "exp3": [{}, {"reward": "signal"}],
-    "thompson": [{}, {"reward": "signal"}],
-    "ucb": [{}, {"reward": "signal"}],
+    "exp3": [{}, {"reward": "credit"}],
+    "thompson": [{}, {"reward": "credit"}],
+    "ucb": [{}, {"reward": "credit"}],
     "tampo": [
         {},
         {"normalisation": "softmax"},
@@ -41,7 +41,7 @@ SETTINGS = {
         {"shuffle_advantages": True},
     ],
 }
-"""Settings under which a policy is tested, where its defaults alone will not do."""
+"""Settings under which a policy is tested where its defaults are not enough."""
 
 RANDOM = {"exp3", "tampo", "thompson", "ucb", "uniform", "user"}
 """Policies whose temperatures depend on the seed."""
@@ -275,7 +275,7 @@ def require_inside(temperatures: list[list[float]]) -> None:
 
 
 @pytest.mark.parametrize("kind", DEGENERATE)
-def test_degenerate_feedback_leaves_it_inside_its_range_and_able_to_go_on(make, kind):
+def test_degenerate_feedback_leaves_it_in_range_and_able_to_continue(make, kind):
     policy = make()
     batches = [batch(3, step, kind if step < 12 else "") for step in range(STEPS)]
     require_inside(run(policy, batches[:12]))
@@ -285,7 +285,7 @@ def test_degenerate_feedback_leaves_it_inside_its_range_and_able_to_go_on(make, 
     require_inside(run(resumed, batches, 12))
 
 
-def test_any_feedback_leaves_it_inside_its_range(make):
+def test_any_feedback_leaves_it_in_range(make):
     @settings(max_examples=15, derandomize=True, deadline=None, database=None)
     @given(
         st.integers(0, 2**32 - 1),

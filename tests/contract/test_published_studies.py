@@ -1,4 +1,4 @@
-"""The studies that set out to reproduce the paper: what they compare, and where each value is from."""
+"""The studies that reproduce the paper: what they compare, and the source of each value."""
 
 import re
 
@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from support.paths import ROOT
 
-from tampo.grading import grade
+from tampo.grading import grade_record
 from tampo.problems.catalogue import CATALOGUE
 from tampo.problems.prompts import user_message
 from tampo.study.study import load_study
@@ -109,13 +109,13 @@ def test_the_layout_that_a_study_asks_for_works_as_planned(study):
     ],
 )
 def test_an_ecqa_answer_is_matched_exactly(response, outcome):
-    record = CATALOGUE["ecqa"].hub.record(QUESTION, 0)
-    assert grade(response, record).outcome == outcome
+    record = CATALOGUE["ecqa"].source.record(QUESTION, 0)
+    assert grade_record(response, record).outcome == outcome
 
 
 def test_an_ecqa_prompt_lists_the_options_and_asks_for_a_letter():
     study = load_study(ROOT / "workflow" / "studies" / "ecqa.yaml")
-    record = CATALOGUE["ecqa-train"].hub.record(QUESTION, 0)
+    record = CATALOGUE["ecqa-train"].source.record(QUESTION, 0)
     lines = user_message(study.prompt, record["problem"]).splitlines()
     assert lines[0] == "Where would you put a glass?"
     assert lines[1:6] == ["(A) sky", "(B) shelf", "(C) river", "(D) oven", "(E) pocket"]

@@ -1,6 +1,6 @@
 """What this project relies on inside TRL, pinned: an upgrade that moves it fails here, by name.
 
-Each message says what moved and which part of the project stands on it.
+Each message says what moved and which part of the project depends on it.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ METHODS = {
         "completion_ids_list",
     ),
     "training_step": ("self", "model", "inputs", "num_items_in_batch"),
+    "_get_output_dir": ("self", "trial"),
 }
 
 
@@ -101,7 +102,7 @@ def attributes(function: Callable, context: type[ast.expr_context]) -> set[str]:
     }
 
 
-def test_our_head_has_the_signature_of_the_one_it_stands_in_for():
+def test_our_head_has_the_signature_of_the_one_it_replaces():
     theirs = inspect.signature(trl_modules.add_fused_lm_head).parameters
     ours = inspect.signature(add_tempered_lm_head).parameters
     assert [(p.name, p.default, p.kind) for p in theirs.values()] == [
@@ -117,7 +118,7 @@ def test_the_trainer_module_looks_the_head_up_under_its_own_name():
         message
     )
     made = calls(GRPOTrainer.__init__, "add_fused_lm_head")
-    assert len(made) == 2, f"{message}: one call for the policy, one for the reference model"
+    assert len(made) == 2, f"{message}: one call for the model, one for the reference model"
     keywords = [{k.arg: ast.unparse(k.value) for k in call.keywords} for call in made]
     assert keywords[0] == {
         "temperature": "self.temperature",
@@ -239,7 +240,7 @@ def test_the_single_temperature_head_that_ours_is_measured_against():
         "logit_scale",
         "outputs",
     ], moved(
-        "ChunkedLogProbFunction", "the benchmark and tests/unit/kernels/test_multi_temperature.py"
+        "ChunkedLogProbFunction", "the timing and tests/unit/kernels/test_multi_temperature.py"
     )
 
 

@@ -41,7 +41,7 @@ def test_every_trained_method_has_a_row_and_a_colour():
 
 
 def test_a_readme_without_markers_is_refused():
-    with pytest.raises(ValueError, match="must stand in it"):
+    with pytest.raises(ValueError, match="must be in it"):
         first_screen.with_table(README.replace(first_screen.END, ""))
 
 

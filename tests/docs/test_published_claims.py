@@ -1,4 +1,4 @@
-"""The published table, taken as one sample a problem and one run a method: what can it show?
+"""The published table, taken as one sample per problem and one run per method: what can it show?
 
 Every published score is a whole number of right answers, so the numbers of right and wrong answers are
 known, but not which problems they belong to. They are dealt out at random, with a stated likeness of
@@ -78,9 +78,9 @@ def study():
     return full.model_copy(update={"methods": methods, "seeds": [1]})
 
 
-def differences(evidence: ClaimInputs, rival: str):
-    rows = [("tampo", "pass@1"), (rival, "pass@1")]
-    arrays = score_arrays(evidence.problem_scores, rows, BENCHMARKS)
+def differences(inputs: ClaimInputs, baseline: str):
+    rows = [("tampo", "pass@1"), (baseline, "pass@1")]
+    arrays = score_arrays(inputs.problem_scores, rows, BENCHMARKS)
     return [arrays[row] for row in rows]
 
 
@@ -98,12 +98,12 @@ def test_the_published_table_leaves_the_first_claim_undecided(likeness):
     assert judged.verdict == "undecided"
     assert judged.estimate == pytest.approx(judged.published, abs=0.06)
     assert judged.low < 0 < judged.high
-    assert "tampo less grpo-linear: +1.7" in judged.detail
-    assert "one run a method" in judged.detail
+    assert "tampo minus grpo-linear: +1.7" in judged.detail
+    assert "one run per method" in judged.detail
 
 
 @pytest.mark.parametrize(
-    ("likeness", "rival", "errors"),
+    ("likeness", "baseline", "errors"),
     [
         (0.0, "grpo-linear", (0.45, 0.65)),
         (0.0, "grpo-t1.5", (0.5, 0.7)),
@@ -111,11 +111,11 @@ def test_the_published_table_leaves_the_first_claim_undecided(likeness):
         (HALF_ALIKE, "grpo-t1.5", (0.7, 0.95)),
     ],
 )
-def test_the_published_lead_is_less_than_one_standard_error(likeness, rival, errors):
+def test_the_published_lead_is_less_than_one_standard_error(likeness, baseline, errors):
     settings = study().statistics.model_copy(update={"resamples": 500})
     found, swapped = [], []
     for stream in range(12):
-        tables = differences(dealt(likeness, stream), rival)
+        tables = differences(dealt(likeness, stream), baseline)
         rng = pair_generator(settings, "pass@1")
         difference = paired_differences(*tables, settings, rng)[AVERAGE]
         assert difference.low < 0 < difference.high
@@ -125,16 +125,16 @@ def test_the_published_lead_is_less_than_one_standard_error(likeness, rival, err
     assert min(swapped) > 0.1
 
 
-def test_the_same_table_with_two_hundred_samples_a_problem_would_be_another_matter():
+def test_with_two_hundred_samples_per_problem_the_same_table_would_be_significant():
     """The verdict follows from the numbers, not from their being published."""
-    evidence = dealt(HALF_ALIKE)
-    problems = evidence.problem_scores
+    inputs = dealt(HALF_ALIKE)
+    problems = inputs.problem_scores
     rates = problems.groupby(["method", "benchmark"])["value"].transform("mean")
     rng = generator(0, "many samples")
     runs = [
         problems.assign(seed=seed, value=rng.binomial(200, rates) / 200) for seed in (1, 2, 3, 4, 5)
     ]
-    many = ClaimInputs(evidence.scores, pd.concat(runs))
+    many = ClaimInputs(inputs.scores, pd.concat(runs))
     judged = beats_schedules_at_one(study().model_copy(update={"seeds": [1, 2, 3, 4, 5]}), many)
     assert judged.verdict == "supported"
 

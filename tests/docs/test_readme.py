@@ -6,9 +6,10 @@ import shlex
 
 import pytest
 from snakemake.cli import get_argument_parser
+from support.box_study import BOX
 from support.paths import ROOT
 
-from tampo.cli import _parser
+from tampo.cli.main import _parser
 
 README = (ROOT / "README.md").read_text()
 GENERATED = {"results.md"}
@@ -38,7 +39,7 @@ MADE = (
     *("docs/evidence/{", "docs/results.md"),
     *(MINE, "workflow/studies/NAME.yaml", "envs/tampo.sif", ".snakemake/slurm_logs"),
 )
-"""Paths that a run makes, or that stand for a name."""
+"""Paths that a run makes, or that are placeholders."""
 
 
 def commands_of(text):
@@ -47,7 +48,7 @@ def commands_of(text):
     lines = [line.partition(" #")[0].strip() for block in blocks for line in block.splitlines()]
     inline = re.findall(r"`((?:make|snakemake|python -m tampo) [^`\n]+)`", text)
     found = [part.strip() for line in [*lines, *inline] for part in line.split("&&")]
-    # Three dots stand for options that a page shows elsewhere.
+    # Three dots mean options that a page shows elsewhere.
     return [command for command in found if command and "..." not in command]
 
 
@@ -92,8 +93,8 @@ def test_commands_of_the_package_parse(command):
 
 @pytest.mark.parametrize("command", commands("python box.py"))
 def test_commands_of_the_other_machine_parse(command, monkeypatch):
-    # There the script lies beside its module, outside any package.
-    monkeypatch.syspath_prepend(ROOT / "tampo" / "tools" / "box")
+    # There the script lies beside its modules, outside any package.
+    monkeypatch.syspath_prepend(BOX.parent)
     importlib.import_module("box")._parser().parse_args(shlex.split(command)[2:])
 
 

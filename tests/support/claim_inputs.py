@@ -10,7 +10,7 @@ from tampo.study.study import Study
 
 TAMPO = {"alpha": 0.05, "top_p": 0.7}
 METHODS = [
-    # Names say nothing, on purpose: parts follow from policies and settings.
+    # Names say nothing, on purpose: roles follow from policies and settings.
     {"name": "one", "policy": "untrained"},
     {"name": "two", "policy": "fixed", "settings": {"temperature": 0.9}},
     {"name": "three", "policy": "fixed", "settings": {"temperature": 1.5}},
@@ -29,7 +29,7 @@ ALL = [method["name"] for method in METHODS]
 
 
 def claims_study(without: tuple[str, ...] = (), **changes) -> Study:
-    """Return a study with a method for every part, less the methods in `without`."""
+    """Return a study with a method for every role, minus the methods in `without`."""
     methods = [m for m in METHODS if m["name"] not in without]
     content = {
         "methods": methods,

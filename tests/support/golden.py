@@ -1,6 +1,6 @@
-"""The golden study: what a few steps of training and an evaluation gave when they were last looked at.
+"""The golden study: the last accepted outcome of a few training steps and an evaluation.
 
-After a change that is meant to move numbers, write them anew and read the difference:
+After a change that is meant to move numbers, regenerate them and read the difference:
 
     PYTHONPATH=tests python -m support.golden
 """

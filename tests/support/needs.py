@@ -40,6 +40,13 @@ def _data() -> Path:
     raise Missing(f"no problem sets at {folder}; type: export TAMPO_DATA_DIR=FOLDER")
 
 
+def _cases() -> Path:
+    path = _data().parent / "grading" / "cases.jsonl"
+    if path.is_file():
+        return path
+    raise Missing(f"no cases of grading at {path}; they lie beside the folder of problem sets")
+
+
 def _slurm() -> None:
     if shutil.which("sbatch") is None:
         raise Missing("no sbatch on the PATH; run on a login node, or install a one-node SLURM")
@@ -68,6 +75,7 @@ def _cuda() -> None:
 PROBES: dict[str, Callable[[], object]] = {
     "browser": _browser,
     "data": _data,
+    "cases": _cases,
     "slurm": _slurm,
     "vllm": _vllm,
     "triton": _triton,

@@ -6,7 +6,7 @@ With logits z_t of the state s_t and the token o_t that was sampled there,
     ℓ_k(τ) = 1/|τ| Σ_t log π_{θ,T_k}(o_t | s_t)
 
 over the unmasked tokens, the end-of-sequence token included and padding not. In β = 1/T each summand
-is linear less a log-sum-exp, hence concave, and so is their mean: ℓ has a single peak in T.
+is linear minus a log-sum-exp, hence concave, and so is their mean: ℓ has a single peak in T.
 
 Position t of every argument belongs together: `logits[:, t]` predict `tokens[:, t]`, so logits of a
 causal model have been shifted by one. Results carry no gradient: they are what TAMPO observes.

@@ -12,7 +12,7 @@ from fractions import Fraction
 BISECTIONS = 60
 
 BOUNDARY = Fraction(1, 10**12)
-"""Ruling: a prefix whose mass is this close below p has reached it. Linear signals give π like
+"""Our choice: a prefix whose mass is this close below p has reached it. Linear credits give π like
 (0, 0.1, 0.2, 0.3, 0.4), whose two largest are 0.7 on paper and miss it by the rounding of inputs."""
 
 
@@ -35,14 +35,14 @@ def sparsemax(scores: list[float]) -> list[Fraction]:
     return [max(z - threshold, Fraction(0)) for z in exact]
 
 
-def batch_signal(
+def batch_credit(
     log_likelihoods: list[list[float]], advantages: list[float], count: int
 ) -> list[Fraction]:
     """Step 6: mean over the batch of normalised likelihood times advantage."""
     total = [Fraction(0)] * count
     for row, advantage in zip(log_likelihoods, advantages, strict=True):
-        for k, share in enumerate(sparsemax(row)):
-            total[k] += share * Fraction(advantage)
+        for k, weight in enumerate(sparsemax(row)):
+            total[k] += weight * Fraction(advantage)
     return [t / len(advantages) for t in total]
 
 
@@ -56,10 +56,10 @@ class ReferenceMetaPolicy:
 
     def observe(self, log_likelihoods: list[list[float]], advantages: list[float]) -> None:
         """Step 7."""
-        signal = batch_signal(log_likelihoods, advantages, len(self.ema))
+        credit = batch_credit(log_likelihoods, advantages, len(self.ema))
         self.ema = [
             (1 - self.alpha) * old + self.alpha * new
-            for old, new in zip(self.ema, signal, strict=True)
+            for old, new in zip(self.ema, credit, strict=True)
         ]
 
     def probabilities(self) -> list[Fraction]:

@@ -27,7 +27,7 @@ WIDE_MODEL = {
     "source": "pretrain",
     "settings": {**MICRO_MODEL["settings"], "hidden_size": 64, "steps": 100},
 }
-"""Its attention heads are of 32 numbers, the fewest that vLLM has without a GPU, and it ends its answers."""
+"""Attention heads of 32 numbers, the smallest that vLLM supports without a GPU; it ends its answers."""
 
 
 def micro_study(**changes: Any) -> Study:
@@ -75,7 +75,7 @@ def micro_study(**changes: Any) -> Study:
 
 
 def write_training_run(results: Path, method: str, seed: int, steps: int) -> Path:
-    """Write what a training run of `steps` steps leaves: 4 rollouts of 10 tokens and 2 s a step."""
+    """Write what a training run of `steps` steps leaves: 4 rollouts of 10 tokens and 2 s per step."""
     folder = results / "train" / method / f"seed{seed}"
     folder.mkdir(parents=True)
     clocks = {"generate": 0.5, "reward": 0.25, "total": 2.0, "cpu": 1.5}
@@ -98,7 +98,7 @@ def write_training_run(results: Path, method: str, seed: int, steps: int) -> Pat
 
 
 def problem_score_frame(values: dict[tuple[str, str], list[list[float]]]) -> pd.DataFrame:
-    """Return `problem_scores.csv` of `{(method, benchmark): [S, P]}`: a row a cell, all Pass@1."""
+    """Return `problem_scores.csv` of `{(method, benchmark): [S, P]}`: a row per cell, all Pass@1."""
     return pd.DataFrame(
         [
             {"method": m, "seed": s, "benchmark": b, "problem": str(p), "metric": "pass@1"}

@@ -23,10 +23,10 @@ def copy_project(folder):
 
 
 def edit_study(project, study, old, new):
-    """Replace `old`, which stands once in a study of the copy, by `new`."""
+    """Replace `old`, which occurs once in a study of the copy, by `new`."""
     path = project / "workflow" / "studies" / f"{study}.yaml"
     text = path.read_text()
-    assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path}"
+    assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times in {path}"
     path.write_text(text.replace(old, new))
 
 

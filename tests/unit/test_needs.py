@@ -17,7 +17,7 @@ def test_what_is_there_is_returned(nothing_on_the_path):
     assert need("browser") == str(program)
 
 
-def test_without_it_the_test_is_skipped_and_told_what_to_type():
+def test_without_it_the_test_is_skipped_with_the_line_to_type():
     with pytest.raises(pytest.skip.Exception, match=r"type: apt-get install -y chromium$"):
         need("browser")
 

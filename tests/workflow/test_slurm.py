@@ -75,7 +75,7 @@ def announce_the_end(job, process):
 
 
 def let_time_run_out(job, process):
-    """Put the limit into the past, so that it comes unannounced; until then the process stands."""
+    """Put the limit into the past, so that it comes unannounced; until then the process is stopped."""
     threading.Timer(70, limit, (job, 1)).start()
 
 

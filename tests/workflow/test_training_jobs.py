@@ -1,4 +1,4 @@
-"""Training jobs as Snakemake starts them: several processes, and a signal that reaches them."""
+"""Training jobs as Snakemake starts them: several processes, and a stop signal that reaches them."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from tampo.files import read_jsonl
 
 
 @pytest.mark.slow
-def test_snakemake_passes_the_signal_on_to_training(tmp_path):
+def test_snakemake_passes_the_stop_signal_on_to_training(tmp_path):
     """Clusters may give it to the first process of a job only, which is Snakemake."""
     project = copy_project(tmp_path)
     study = micro_study(training={"steps": 400, "checkpoint_every": 400})

@@ -70,7 +70,7 @@ def test_a_whole_run_leaves_the_files_of_the_contract(finished):
         assert (runs / "run.json").is_file()
         assert not (runs / "resume").exists() and not (runs / ".partial").exists()
     logs = [path for path in (finished[0] / "logs").rglob("*") if path.is_file()]
-    times = [path for path in (finished[0] / "benchmarks").rglob("*") if path.is_file()]
+    times = [path for path in (finished[0] / "timings").rglob("*") if path.is_file()]
     assert len(logs) == len(times) == 1 + 10 + 12 + 3
 
 
@@ -113,7 +113,7 @@ def test_a_change_runs_again_what_depends_on_it_only(after, old, new, again):
     assert counts(planned(after, *CI)) == again
 
 
-def test_tables_are_rebuilt_from_the_samples_to_the_same_bytes(after):
+def test_tables_are_reproduced_from_the_samples_byte_for_byte(after):
     results = after / "results"
     names = ("table1.csv", "report.html", "ci/report/claims.csv", "ci/report/checksums.json")
     before = [(results / name).read_bytes() for name in names]

@@ -54,7 +54,7 @@ def test_smoke_can_be_asked_for_without_touching_table1(project):
             "seeds: [1, 2]",
             "seeds: [1, 1]",
             ["study=ci"],
-            "error: workflow/studies/ci.yaml: seeds: 1 is listed twice; each may stand once",
+            "error: workflow/studies/ci.yaml: seeds: 1 is listed twice; list it once",
             id="mistake",
         ),
         pytest.param(

@@ -25,7 +25,7 @@ rule model:
     params:
         **JOBS.settings_of("model"),
         study=JOBS.file,
-        data=JOBS.data_option if STUDY.warm_up else "",
+        data=JOBS.data_option if STUDY.cold_start else "",
     shell:
         "python -m tampo model --study {params.study} {params.data} --out {output}"
         " > {log} 2>&1"

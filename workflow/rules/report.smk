@@ -1,4 +1,4 @@
-# Stage 5: tables, figures, verdicts and one page; published numbers stand beside ours, never among them.
+# Stage 5: tables, figures, verdicts and one page; published numbers are beside ours, never among them.
 localrules:
     table1,
 

@@ -31,7 +31,7 @@ rule train:
             f"--recorded {input.recorded}" if input.recorded else ""
         ),
         out=subpath(output.run, parent=True),
-    # A signal that announces the end of the job must not end the shell before training has saved.
+    # A stop signal ahead of the job's end must not end the shell before training has saved.
     shell:
         "trap '' USR1; python -m tampo train --study {params.study} {params.data}"
         " --method {wildcards.method} --seed {wildcards.seed}"

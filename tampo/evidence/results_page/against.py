@@ -1,6 +1,6 @@
-"""What a study says of TAMPO against its rivals, worded by intervals and nothing else.
+"""What a study says about TAMPO against its baselines, worded by intervals alone.
 
-A difference has a direction only where its interval leaves out zero. Differences, intervals and power are
+A difference has a direction only where its interval excludes 0. Differences, intervals and power are
 those of `tampo.statistics.paired` and `tampo.statistics.power`, from the draws that the verdicts of
 `claims.csv` rest on.
 """
@@ -23,48 +23,48 @@ from tampo.statistics.power import POWER, study_detectable
 from tampo.statistics.score_arrays import Runs, in_common, score_arrays
 from tampo.study.study import Study
 
-Word = Literal["is better than", "is worse than", "cannot be told from"]
+Word = Literal["is better than", "is worse than", "is not significantly different from"]
 BETTER, WORSE, NEITHER = WORDS = get_args(Word)
-"""How one method does against another. The last is no finding of equality: both may be true."""
+"""How one method compares with another. The last does not mean that they are equal."""
 CONTROLS = {
     "uniform": "uniform draws",
     "replay": "replay of its temperatures",
     "shuffled": "shuffled advantages",
 }
-"""Parts (of `Roles`) that vary the temperature without learning it from the run, and their names."""
+"""Roles that vary the temperature without learning it from the run, and their names."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """TAMPO less one rival, in one metric, averaged over benchmarks."""
+    """TAMPO minus one baseline, in one metric, averaged over benchmarks."""
 
-    rival: str
+    baseline: str
     kind: str
-    """What the rival is, in words."""
+    """What the baseline is, in words."""
     found: PairedDifference
     adjusted: float
-    """p-value after Holm's adjustment over the rivals of the metric."""
+    """p-value after Holm's adjustment over the baselines of the metric."""
 
     @property
     def word(self) -> Word:
-        """How TAMPO does against the rival, as far as the interval can tell."""
+        """How TAMPO compares with the baseline, by the interval."""
         if self.found.low > 0:
             return BETTER
         return WORSE if self.found.high < 0 else NEITHER
 
     @property
     def numbers(self) -> str:
-        """The difference and its interval, in points of percent."""
+        """The difference and its interval, in percentage points."""
         found = self.found
         return f"{points(found.difference)} [{points(found.low)}, {points(found.high)}]"
 
 
-def points(share: float) -> str:
-    """Return a signed share as points of percent."""
-    return f"{100 * share:+.1f}".replace("-", "\N{MINUS SIGN}")
+def points(fraction: float) -> str:
+    """Return a signed fraction as percentage points."""
+    return f"{100 * fraction:+.1f}".replace("-", "\N{MINUS SIGN}")
 
 
-def rivals(parts: Roles) -> list[tuple[str, str]]:
+def baselines(parts: Roles) -> list[tuple[str, str]]:
     """Return name and kind of every method that TAMPO is compared with."""
     named = [(name, "fixed temperature") for name in parts.fixed]
     named += [(name, "rising linear schedule") for name in parts.linear]
@@ -75,13 +75,13 @@ def rivals(parts: Roles) -> list[tuple[str, str]]:
 def comparisons(
     study: Study, problem_scores: pd.DataFrame, k: int, diverged: Runs = ()
 ) -> list[Comparison]:
-    """Return TAMPO against every rival in Pass@k; none where the study has no TAMPO.
+    """Return TAMPO against every baseline in Pass@k; none where the study has no TAMPO.
 
-    A rival is compared on the seeds that both finished, and left out where there are fewer than two
+    A baseline is compared on the seeds that both finished, and left out where there are fewer than two
     because runs diverged.
     """
     parts = roles(study)
-    against = rivals(parts)
+    against = baselines(parts)
     if not parts.tampo or not against:
         return []
     metric, settings = layout.pass_at(k), study.statistics
@@ -102,16 +102,16 @@ def comparisons(
     differences = [difference[AVERAGE] for difference in found]
     adjusted = holm([difference.p_value for difference in differences])
     return [
-        Comparison(*rival, difference, p)
-        for rival, difference, p in zip(against, differences, adjusted, strict=True)
+        Comparison(*baseline, difference, p)
+        for baseline, difference, p in zip(against, differences, adjusted, strict=True)
     ]
 
 
 def comparison_table(found: dict[int, list[Comparison]]) -> pd.DataFrame:
-    """Return comparisons by k as text: a row a rival, difference, p-values for each k."""
+    """Return comparisons by k as text: one row per baseline; difference and p-values for each k."""
     table: dict[str, list[str]] = {}
     for k, compared in found.items():
-        table |= {"TAMPO against": [c.rival for c in compared], "is": [c.kind for c in compared]}
+        table |= {"TAMPO against": [c.baseline for c in compared], "is": [c.kind for c in compared]}
         table[f"Pass@{k}, points"] = [c.numbers for c in compared]
         table[f"p@{k}"] = [number(c.found.p_value) for c in compared]
         table[f"Holm@{k}"] = [number(c.adjusted) for c in compared]
@@ -119,7 +119,7 @@ def comparison_table(found: dict[int, list[Comparison]]) -> pd.DataFrame:
 
 
 def paragraph(study: Study, found: dict[int, list[Comparison]]) -> str:
-    """Return what the study says of TAMPO, in one paragraph.
+    """Return what the study says about TAMPO, in one paragraph.
 
     Args:
         study: what was compared.
@@ -127,16 +127,16 @@ def paragraph(study: Study, found: dict[int, list[Comparison]]) -> str:
     """
     parts = roles(study)
     if not parts.tampo:
-        return "The study has no TAMPO with the paper's settings, so it says nothing of it."
+        return "The study has no TAMPO with the paper's settings, so it says nothing about it."
     if not any(found.values()):
-        return "The study has nothing to set TAMPO beside, so it says nothing of it."
+        return "The study has nothing to compare TAMPO with, so it says nothing about it."
     first = next(iter(found.values()))
     sentences = [_verdict(parts.tampo, k, compared) for k, compared in found.items()]
     sentences += [_tally(study, compared, k) for k, compared in found.items()]
     sentences += [_controls(parts, first), _power(study, first, next(iter(found)))]
     sentences.append(
-        f"All of this is about one base model ({model_name(study)}) after {study.training.steps} steps "
-        "of training, and about nothing else."
+        f"All of this holds for one base model ({model_name(study)}) after {study.training.steps} steps "
+        "of training, and for nothing else."
     )
     return " ".join(sentences)
 
@@ -144,9 +144,9 @@ def paragraph(study: Study, found: dict[int, list[Comparison]]) -> str:
 def _verdict(tampo: str, k: int, compared: Sequence[Comparison]) -> str:
     clauses = []
     for word in WORDS:
-        named = [f"`{c.rival}` ({c.numbers} points)" for c in compared if c.word == word]
+        named = [f"`{c.baseline}` ({c.numbers} points)" for c in compared if c.word == word]
         if named:
-            reason = ", where the interval holds zero" if word == NEITHER else ""
+            reason = ", where the interval includes 0" if word == NEITHER else ""
             clauses.append(f"{word} that of {_listed(named)}{reason}")
     return f"Pass@{k} of `{tampo}`, averaged over benchmarks, {'; '.join(clauses)}."
 
@@ -155,44 +155,46 @@ def _tally(study: Study, compared: Sequence[Comparison], k: int) -> str:
     confidence = study.statistics.confidence
     apart = sum(c.word != NEITHER for c in compared)
     if not apart:
-        return f"In Pass@{k} no {100 * confidence:g} % interval leaves out zero: nothing is shown."
+        return f"In Pass@{k}, no significant difference: every {100 * confidence:g} % interval includes 0."
     kept = sum(c.adjusted <= 1 - confidence for c in compared)
     return (
-        f"In Pass@{k} {apart} of {len(compared)} intervals of {100 * confidence:g} % "
-        f"{'leaves' if apart == 1 else 'leave'} out zero; "
+        f"In Pass@{k}, {apart} of {len(compared)} {100 * confidence:g} % intervals "
+        f"{'excludes' if apart == 1 else 'exclude'} 0; "
         f"after Holm's adjustment for {len(compared)} comparisons {kept or 'none'} of the differences "
-        f"{'remains' if kept <= 1 else 'remain'} at p ≤ {1 - confidence:.2g}."
+        f"{'remains' if kept <= 1 else 'remain'} significant at p ≤ {1 - confidence:.2g}."
     )
 
 
 def _controls(parts: Roles, compared: Sequence[Comparison]) -> str:
-    """Return what follows for learning the temperature, as against only varying it."""
+    """Return what follows for learning the temperature rather than only varying it."""
     absent = [kind for part, kind in CONTROLS.items() if not getattr(parts, part)]
     there = [c for c in compared if c.kind in CONTROLS.values()]
     lack = f"The study has no {_listed(absent, 'or')}" if absent else ""
     if not there:
-        return f"{lack}: it cannot tell learning the temperature from only varying it."
-    names = _listed([f"`{c.rival}`" for c in there])
-    beaten = [f"`{c.rival}`" for c in there if c.found.low > 0]
+        return f"{lack}: it cannot separate learning the temperature from only varying it."
+    names = _listed([f"`{c.baseline}`" for c in there])
+    beaten = [f"`{c.baseline}`" for c in there if c.found.low > 0]
     text = f"Of the controls that vary the temperature without learning it ({names}), it is better than "
     if not beaten:
-        text += "none: nothing here says that learning the temperature is what matters."
+        text += "none: nothing here shows that learning the temperature matters."
     elif len(beaten) == len(there):
-        text += "every one, which speaks for learning it."
+        text += "every one, which is evidence for learning it."
     else:
-        text += f"{_listed(beaten)} alone."
+        text += f"{_listed(beaten)} only."
     return f"{text} {lack}." if lack else text
 
 
 def _power(study: Study, compared: Sequence[Comparison], k: int) -> str:
     differences = [c.found for c in compared]
     if differences[0].runs < 2:
-        return "With one run a method it is unknown how runs vary, and intervals speak of problems alone."
+        return (
+            "With one run per method, how runs vary is unknown, and intervals cover problems only."
+        )
     least = study_detectable(differences, study.statistics.confidence)
     return (
-        f"With {differences[0].runs} runs a method and these problems, a single comparison finds a true "
+        f"With {differences[0].runs} runs per method and these problems, a single comparison detects a true "
         f"difference in Pass@{k} of {100 * least:.1f} points with {100 * POWER:.0f} % power; smaller "
-        "ones mostly go unseen."
+        "ones mostly go undetected."
     )
 
 

@@ -135,7 +135,7 @@ def _figures(folder: Path) -> list[dict[str, str]]:
     ]
 
 
-def _claims(path: Path) -> dict[str, str]:
+def _claims(path: Path) -> dict[str, str | list[str]]:
     """Return the claims as a table, their counts, and what each rule saw of those it tested."""
     claims = pd.read_csv(path)
     rows = [
@@ -170,19 +170,22 @@ def _cost(study: Study, scores: pd.DataFrame) -> str:
     def column(name: str, text: Callable[[float], str]) -> list[str]:
         return ["–" if math.isnan(value) else text(float(value)) for value in costs[name]]
 
-    def percent(share: float) -> str:
-        return f"{100 * share:.1f} %"
+    def percent(fraction: float) -> str:
+        return f"{100 * fraction:.1f} %"
 
-    table = {METHOD: costs[METHOD], "runs": costs["runs"].map(str)}
+    table: dict[str, pd.Series | list[str]] = {
+        METHOD: costs[METHOD],
+        "runs": costs["runs"].map(str),
+    }
     table |= {
         "training": column("training_hours", duration),
-        "its processor time": column("training_cpu_hours", duration),
-        "its GPU time": column("training_gpu_hours", duration),
+        "CPU time of training": column("training_cpu_hours", duration),
+        "GPU time of training": column("training_gpu_hours", duration),
         "rollout tokens": column("training_tokens", number),
-        "cut off": column("training_truncated", percent),
+        "rollouts length-limited": column("training_truncated", percent),
         "evaluation": column("evaluation_hours", duration),
         "response tokens": column("evaluation_tokens", number),
-        "at limit": column("evaluation_at_limit", percent),
+        "responses length-limited": column("evaluation_length_limited", percent),
     }
     return to_markdown(pd.DataFrame(table))
 

@@ -29,7 +29,7 @@ class FigureKind:
 
     title: str
     caption: str
-    """What is seen and how to read it, in full sentences."""
+    """What the figure shows and how to read it, in full sentences."""
     data: Callable[[Study, ClaimInputs], pd.DataFrame]
     """Returns the frame behind the figure; raises NotDrawn where the study lacks the inputs."""
     draw: Callable[[pd.DataFrame], Figure]
@@ -39,17 +39,17 @@ class FigureKind:
 FIGURES: dict[str, FigureKind] = {
     "temperatures": FigureKind(
         "Temperatures",
-        "Temperature of every rollout batch over training: mean over seeds, the range between lowest "
-        "and highest seed, and single runs. Where a method mixes temperatures within a batch, their "
+        "Temperature of every rollout batch over training: mean over seeds, range from the lowest to "
+        "the highest seed, and single runs. Where a method mixes temperatures within a batch, their "
         "mean is shown.",
         training.temperature_data,
         training.draw_temperatures,
     ),
     LIKELIHOOD_CURVES: FigureKind(
         "Likelihood against temperature",
-        "Mean log-likelihood of single trajectories under every candidate temperature: of each sign "
-        "of the advantage the first, the middle and the last trajectory of the first seed's run. "
-        "The mark is the peak; a hollow one lies at the end of the range, and the curve may go on "
+        "Mean log-likelihood of single trajectories under every candidate temperature: for each sign "
+        "of the advantage, the first, the middle and the last trajectory of the first seed's run. "
+        "The marker is the peak; a hollow one lies at the end of the range, and the curve may keep "
         "rising beyond it.",
         likelihood.curve_data,
         likelihood.draw_likelihood_curves,
@@ -57,16 +57,16 @@ FIGURES: dict[str, FigureKind] = {
     "meta_policy": FigureKind(
         "Learned distributions over the candidate temperatures",
         "Probability of every candidate temperature after each step, mean over seeds, and the "
-        "temperatures that were drawn in the runs. A draw follows the distribution of its own seed "
-        "one step earlier; during warm-up, and where a policy narrows or flattens the distribution "
-        "before it draws, draws follow that rule instead.",
+        "temperatures drawn in the runs. A draw follows the distribution of its own seed one step "
+        "earlier; during policy warm-up, and where a temperature policy narrows or flattens the "
+        "distribution before it draws, draws follow that rule instead.",
         meta_policy.meta_policy_data,
         meta_policy.draw_meta_policy,
     ),
     OPTIMAL_TEMPERATURES: FigureKind(
         "Likelihood-optimal temperatures by sign of the advantage",
-        "Share of the trajectories of each sign by the candidate under which they are likeliest, "
-        "over all steps and seeds; black lines reach from the lowest to the highest seed. P is the "
+        "Fraction of the trajectories of each sign by the candidate under which they are likeliest, "
+        "over all steps and seeds; black lines span the lowest to the highest seed. P is the "
         "probability that a trajectory of positive advantage has the higher optimum of the two, ties "
         "counting half: 0.50 means no separation.",
         likelihood.optimal_temperature_data,
@@ -76,45 +76,45 @@ FIGURES: dict[str, FigureKind] = {
         "Reward over training",
         "Mean reward of the rollouts, sampled at each method's own temperature, so a method that "
         "samples hotter shows a lower reward for the same model. Mean over seeds and their range; "
-        "the other methods' means in grey.",
+        "other methods' means in grey.",
         training.reward_data,
         training.draw_learning_curves,
     ),
     ENTROPY: FigureKind(
         "Entropy over training",
-        "Mean token entropy of the policy on its own rollouts, at the temperature they were drawn at "
-        "and at temperature 1: mean over seeds and their range. Under `logprob_temperature: one` both "
+        "Mean token entropy of the model on its own rollouts, at the rollout temperature and at "
+        "temperature 1: mean over seeds and their range. Under `logprob_temperature: one` both "
         "are those at temperature 1.",
         training.entropy_data,
         training.draw_entropy,
     ),
     "truncation": FigureKind(
-        "Truncation over training",
-        "Share of the rollouts that the length limit cut off: mean over seeds and their range; the "
-        "other methods' means in grey.",
+        "Length-limited rollouts over training",
+        "Fraction of rollouts that reached the length limit: mean over seeds and their range; other "
+        "methods' means in grey.",
         training.truncation_data,
         training.draw_truncation,
     ),
     "benchmark_deltas": FigureKind(
         "Gain over the base model, by benchmark",
-        "Pass@1 of every method less that of the base model, paired by seed and problem, with its "
+        "Pass@1 of every method minus that of the base model, paired by seed and problem, with its "
         "interval over runs and problems; `average` is the unweighted mean over benchmarks.",
         scores.delta_data,
         scores.draw_deltas,
     ),
     "performance_profiles": FigureKind(
         "Performance profiles",
-        "Share of a method's runs on benchmarks whose gain over the base model exceeds the value on "
-        "the horizontal axis; a gain of 1 would solve all that the base model does not. Bands are "
-        "intervals with the runs as units; the other methods in grey.",
+        "Fraction of a method's (run, benchmark) pairs whose gain over the base model exceeds the value "
+        "on the horizontal axis; a gain of 1 solves everything that the base model does not. Bands "
+        "are intervals with the runs as units; other methods in grey.",
         profiles.profile_data,
         profiles.draw_profiles,
     ),
     "cost_accuracy": FigureKind(
         "Cost against accuracy",
         "Mean Pass@1 over benchmarks against what training cost: rollout tokens, and wall-clock time "
-        "of its steps. Vertical lines are intervals of the score, thick horizontal ones the range of "
-        "the cost over seeds.",
+        "of its steps. Vertical lines are intervals of the score, thick horizontal lines the range "
+        "of the cost over seeds.",
         scores.cost_data,
         scores.draw_costs,
     ),
@@ -155,7 +155,7 @@ def redraw(name: str, path: Path) -> Figure:
 
 @styled
 def save(figure: Figure, data: pd.DataFrame, folder: Path, name: str) -> None:
-    """Write `{name}.svg`, `{name}.png` and `{name}.csv`: the same bytes for the same data."""
+    """Write `{name}.svg`, `{name}.png` and `{name}.csv`: byte for byte the same for the same data."""
     for suffix, metadata in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
         with written_whole(folder / f"{name}.{suffix}") as temporary:
             figure.savefig(temporary, format=suffix, metadata=metadata)

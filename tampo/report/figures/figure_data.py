@@ -1,4 +1,4 @@
-"""What figures share in taking their data from a study's tables."""
+"""What figures have in common when they take their data from a study's tables."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def method_label(rows: pd.DataFrame) -> str:
 def fixed_temperatures(study: Study, count: int = 3) -> dict[str, float]:
     """Return up to `count` methods of fixed temperature, evenly from lowest to highest.
 
-    A method with training settings of its own does not stand for its temperature and is left out.
+    A method with training settings of its own does not represent its temperature and is left out.
 
     Raises:
         NotDrawn: the study has none.
@@ -88,7 +88,7 @@ def fixed_temperatures(study: Study, count: int = 3) -> dict[str, float]:
     }
     if not found:
         raise NotDrawn("no method keeps a fixed temperature and trains as the study does")
-    names = sorted(found, key=found.get)
+    names = sorted(found, key=lambda name: found[name])
     places = [round(i * (len(names) - 1) / max(count - 1, 1)) for i in range(count)]
     return {names[place]: found[names[place]] for place in dict.fromkeys(places)}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -34,7 +36,10 @@ from tampo.report.figures.style import (
 )
 from tampo.study.study import Study
 
-STYLES = {POSITIVE: (BLUE, "-", "o"), NEGATIVE: (VERMILLION, "--", "s")}
+STYLES: dict[str, tuple[str, Literal["-", "--"], Literal["o", "s"]]] = {
+    POSITIVE: (BLUE, "-", "o"),
+    NEGATIVE: (VERMILLION, "--", "s"),
+}
 """Colour, line style and marker by the sign of the advantage."""
 
 
@@ -105,7 +110,7 @@ def superiority(counts: pd.DataFrame) -> float:
 
 
 def mean_difference(counts: pd.DataFrame) -> float:
-    """Return mean optimal temperature of positive less that of negative advantage."""
+    """Return mean optimal temperature of positive minus that of negative advantage."""
     means = [
         np.average(own[TEMPERATURE], weights=own[COUNT])
         for own in (counts[counts[SIGN] == sign] for sign in STYLES)
@@ -133,7 +138,7 @@ def draw_likelihood_curves(data: pd.DataFrame) -> Figure:
                 markersize=6,
                 markerfacecolor=colour if inside else "white",
             )
-    label(figure, "temperature", "mean log-likelihood, nats a token")
+    label(figure, "temperature", "mean log-likelihood, nats per token")
     legend_above(figure, _sign_handles("advantage"), columns=2)
     return figure
 
@@ -147,7 +152,7 @@ def _sign_handles(what: str) -> list[Line2D]:
 
 @styled
 def draw_optimal_temperatures(data: pd.DataFrame) -> Figure:
-    """Draw the share of trajectories by the candidate that makes them likeliest."""
+    """Draw the fraction of trajectories by the candidate that makes them likeliest."""
     methods = list(data[METHOD].unique())
     titles = [f"trained at {own['trained_at'].iloc[0]:g}" for _, own in _by_method(data)]
     figure, panels = small_multiples(titles, panel_height=1.9, columns=1)
@@ -167,17 +172,17 @@ def draw_optimal_temperatures(data: pd.DataFrame) -> Figure:
         )
     # Room for the text above the highest bar, wherever that is.
     panels[0].set_ylim(top=1.4 * panels[0].get_ylim()[1])
-    label(figure, "candidate temperature of largest likelihood", "share of trajectories")
+    label(figure, "candidate temperature of largest likelihood", "fraction of trajectories")
     legend_above(figure, panels[0].get_legend_handles_labels()[0], columns=2)
     return figure
 
 
 def _by_method(data: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    return list(data.groupby(METHOD, sort=False))
+    return [(str(method), own) for method, own in data.groupby(METHOD, sort=False)]
 
 
 def _bars(axes: Axes, data: pd.DataFrame) -> None:
-    """Draw two bars a candidate, with the range over seeds."""
+    """Draw two bars per candidate, with the range over seeds."""
     temperatures = np.sort(data[TEMPERATURE].unique())
     width = 0.4 * (np.diff(temperatures).min() if len(temperatures) > 1 else 0.1)
     for offset, (sign, (colour, _, _)) in zip((-0.5, 0.5), STYLES.items(), strict=True):

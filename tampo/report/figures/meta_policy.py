@@ -21,7 +21,7 @@ LEARNED, DRAWN = PROBABILITY, "drawn"
 def meta_policy_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
     """Return kind, method, seed, step, temperature, probability.
 
-    `kind` is `probability` for the distribution after a step, one row a candidate, and `drawn` for
+    `kind` is `probability` for the distribution after a step, one row per candidate, and `drawn` for
     the temperature that the rollouts of the step were drawn at.
     """
     policy = finished_runs(inputs, POLICY)
@@ -53,10 +53,17 @@ def draw_meta_policy(data: pd.DataFrame) -> Figure:
     bar = figure.colorbar(mesh, ax=panels, shrink=0.8, pad=0.02)
     bar.set_label("probability, mean over seeds")
     label(figure, "step", "candidate temperature")
-    marker = {"marker": "o", "markersize": 4, "color": "white", "markeredgecolor": "black"}
-    legend_above(
-        figure, [Line2D([], [], linestyle="", label="drawn, every seed", **marker)], columns=1
+    drawn_handle = Line2D(
+        [],
+        [],
+        linestyle="",
+        label="drawn, every seed",
+        marker="o",
+        markersize=4,
+        color="white",
+        markeredgecolor="black",
     )
+    legend_above(figure, [drawn_handle], columns=1)
     return figure
 
 

@@ -30,7 +30,7 @@ from tampo.study.study import Study
 
 
 def profile_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
-    """Return method, threshold, share, low, high (`tampo.statistics.robust_scores.performance_profiles`)."""
+    """Return method, threshold, fraction, low, high: `performance_profiles` of the study."""
     base, trained = base_and_trained(study, inputs)
     diverged = inputs.outcomes.diverged
     data = performance_profiles(
@@ -43,8 +43,8 @@ def profile_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
 
 @styled
 def draw_profiles(data: pd.DataFrame) -> Figure:
-    """Draw one panel a method, the profiles of the others behind it for comparison."""
-    profiles = {method: own for method, own in data.groupby(METHOD, sort=False)}
+    """Draw one panel per method, the profiles of the others behind it for comparison."""
+    profiles = {str(method): own for method, own in data.groupby(METHOD, sort=False)}
     figure, panels = small_multiples([method_label(own) for own in profiles.values()])
     for axes, (method, own) in zip(panels, profiles.items(), strict=True):
         axes.fill_between(
@@ -56,10 +56,10 @@ def draw_profiles(data: pd.DataFrame) -> Figure:
         )
         for other, values in profiles.items():
             if other != method:
-                axes.step(values["threshold"], values["share"], color=PALE, linewidth=0.7)
-        axes.step(own["threshold"], own["share"], color=BLUE)
+                axes.step(values["threshold"], values["fraction"], color=PALE, linewidth=0.7)
+        axes.step(own["threshold"], own["fraction"], color=BLUE)
     panels[0].set_ylim(0, 1.02)
-    label(figure, "gain over the base model", "share of runs on benchmarks beyond it")
+    label(figure, "gain over the base model", "fraction of (run, benchmark) pairs above it")
     handles = [
         Line2D([], [], color=BLUE, label="this method"),
         Patch(color=BLUE, alpha=BAND, linewidth=0, label="interval"),

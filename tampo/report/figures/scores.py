@@ -46,13 +46,13 @@ from tampo.study.study import Study
 
 ENDS = ("", "_low", "_high")
 LINE_HEIGHT = 0.17
-"""Inches a method takes where methods are listed below each other."""
+"""Inches per method where methods are listed below each other."""
 COSTS = {TOKENS: ROLLOUT_TOKENS, SECONDS: SECONDS}
 """Columns of the data by the metric of scores.csv that they come from."""
 
 
 def delta_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
-    """Return method, rival, metric, benchmark, difference, low, high, ...: percent over base.
+    """Return method, baseline, metric, benchmark, difference, low, high, ...: percent over base.
 
     Raises:
         NotDrawn: no base model, no other method, or no Pass@1.
@@ -62,12 +62,12 @@ def delta_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
     table = difference_table(
         inputs.problem_scores, pairs, [PASS_1], study.statistics, inputs.outcomes.diverged
     )
-    shares = ["difference", LOW, HIGH, "standard_error"]
-    return named(inputs, table.assign(**{name: 100 * table[name] for name in shares}))
+    columns = ["difference", LOW, HIGH, "standard_error"]
+    return named(inputs, table.assign(**{name: 100 * table[name] for name in columns}))
 
 
 def cost_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
-    """Return a row a method: score (percent), tokens and seconds, each with _low and _high.
+    """Return a row per method: score (percent), tokens and seconds, each with _low and _high.
 
     Costs are those of training (0 for the base model), means over seeds with their range; the score
     is the mean Pass@1 over benchmarks with its interval. Both are of runs that finished; a method
@@ -104,7 +104,7 @@ def cost_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
 
 @styled
 def draw_deltas(data: pd.DataFrame) -> Figure:
-    """Draw the gain of every method over the base model, one panel a benchmark."""
+    """Draw the gain of every method over the base model, one panel per benchmark."""
     benchmarks, methods = list(data[BENCHMARK].unique()), list(data[METHOD].unique())
     columns = min(2, len(benchmarks))
     rows = -(-len(benchmarks) // columns)
@@ -124,7 +124,7 @@ def draw_deltas(data: pd.DataFrame) -> Figure:
     grid[0].set_ylim(len(methods) - 0.4, -0.6)
     for place in range(len(benchmarks), len(grid)):
         grid[place].set_axis_off()
-    label(figure, f"{PASS_1} less that of {data['rival'].iloc[0]}, percentage points", "")
+    label(figure, f"{PASS_1} minus that of {data['baseline'].iloc[0]}, percentage points", "")
     return figure
 
 
@@ -168,7 +168,7 @@ def _unit(cost: str, largest: float) -> tuple[float, str]:
 def _cost_panel(
     axes: Axes, data: pd.DataFrame, cost: str, unit: float, marks: list[tuple[str, str]]
 ) -> None:
-    """Draw a cross a method: its score with the interval, its cost with the range over seeds."""
+    """Draw one cross per method: its score with the interval, its cost with the range over seeds."""
     axes.grid(False)
     for row, (colour, marker) in zip(data.to_dict("records"), marks, strict=True):
         score, spent, low, high = row["score"], *(row[f"{cost}{end}"] / unit for end in ENDS)

@@ -1,7 +1,7 @@
-"""How figures look: one width that a phone can show, colours that survive grey and colour-blindness.
+"""Figure style: one width that fits a phone, colours that work in grey and for colour-blind readers.
 
 Text is set for a page of 390 px: a figure is 5 inches wide, so 9 points stay readable there. Colours
-are Okabe and Ito's; what a colour says is said again by a line style, a marker or a label.
+are Okabe and Ito's; every colour is paired with a line style, a marker or a label.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ SETTINGS = {
     "svg.hashsalt": "tampo",
 }
 
-# The user's matplotlibrc must not change what is drawn: the library's own defaults come first.
+# The user's matplotlibrc must not change the figures: the library's defaults come first.
 styled = matplotlib.style.context(["default", SETTINGS])
 """Context, or decorator of a function, that draws and saves in this style."""
 
@@ -57,10 +57,10 @@ def small_multiples(
     columns: int | None = None,
     same_heights: bool = True,
 ) -> tuple[Figure, list[Axes]]:
-    """Return a figure of one panel a title, filled row by row.
+    """Return a figure of one panel per title, filled row by row.
 
     Args:
-        titles: one a panel.
+        titles: one per panel.
         panel_height: inches.
         columns: panels side by side; by default up to 2 for four panels and 3 for more.
         same_heights: all panels have the same vertical axis; the horizontal one always is.

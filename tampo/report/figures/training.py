@@ -1,6 +1,6 @@
-"""Figures of quantities over training: one panel a method, all on the same axes.
+"""Figures of quantities over training: one panel per method, all on the same axes.
 
-Their data has one row a (method, seed, step); lines are means over seeds and bands reach from the
+Their data has one row per (method, seed, step); lines are means over seeds and bands reach from the
 lowest to the highest seed.
 """
 
@@ -43,8 +43,8 @@ from tampo.report.figures.style import (
 )
 from tampo.study.study import Study
 
-SMOOTHED_SHARE = 0.1
-"""Share of a run's steps that a running mean covers."""
+SMOOTHED_FRACTION = 0.1
+"""Fraction of a run's steps that a running mean covers."""
 MEAN = Line2D([], [], color=BLUE, label="mean over seeds")
 RANGE = Patch(color=BLUE, alpha=BAND, linewidth=0, label="lowest to highest seed")
 RUN = Line2D([], [], color=GREY, linewidth=0.6, label="single run")
@@ -68,7 +68,7 @@ def truncation_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
 
 
 def entropy_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
-    """Return method, seed, step, entropy, entropy_at_one (nats a token)."""
+    """Return method, seed, step, entropy, entropy_at_one (nats per token)."""
     columns = [*RUN_STEP, ENTROPY, ENTROPY_AT_ONE]
     return with_divergence(inputs, training_table(inputs, STEPS)[columns])
 
@@ -85,7 +85,7 @@ def smoothed(steps: pd.DataFrame, column: str) -> pd.DataFrame:
     if steps[column].isna().all():
         raise NotDrawn(f"steps.csv has no value of {column}")
     count = int(steps[STEP].max()) + 1
-    window = int(count * SMOOTHED_SHARE) // 2 * 2 + 1
+    window = int(count * SMOOTHED_FRACTION) // 2 * 2 + 1
     ordered = steps.sort_values(STEP, kind="stable")
     running = ordered.groupby([METHOD, SEED], sort=False)[column].transform(
         lambda run: run.rolling(window, center=True, min_periods=1).mean()
@@ -95,7 +95,9 @@ def smoothed(steps: pd.DataFrame, column: str) -> pd.DataFrame:
 
 def over_seeds(data: pd.DataFrame, column: str) -> pd.DataFrame:
     """Return mean, low and high of `column` over seeds, indexed by step."""
-    return data.groupby(STEP)[column].agg(mean="mean", low="min", high="max")
+    return (
+        data.groupby(STEP)[column].agg(["mean", "min", "max"]).set_axis(["mean", LOW, HIGH], axis=1)
+    )
 
 
 def _band(axes: Axes, values: pd.DataFrame, colour: str = BLUE, style: str = "-") -> None:
@@ -140,12 +142,12 @@ def draw_learning_curves(data: pd.DataFrame) -> Figure:
 
 @styled
 def draw_truncation(data: pd.DataFrame) -> Figure:
-    """Draw the share of rollouts cut off by the length limit against the step."""
-    return _smoothed_panels(data, "share truncated")
+    """Draw the fraction of rollouts that are length-limited against the step."""
+    return _smoothed_panels(data, "fraction length-limited")
 
 
 def _smoothed_panels(data: pd.DataFrame, quantity: str) -> Figure:
-    """Draw one panel a method, the means of the others behind it for comparison."""
+    """Draw one panel per method, the means of the others behind it for comparison."""
     methods = list(data[METHOD].unique())
     values = {m: over_seeds(data[data[METHOD] == m], "smoothed") for m in methods}
     figure, panels = small_multiples(methods)
@@ -172,7 +174,7 @@ def draw_entropy(data: pd.DataFrame) -> Figure:
         _band(axes, over_seeds(own, ENTROPY))
         _band(axes, over_seeds(own, ENTROPY_AT_ONE), VERMILLION, "--")
     panels[0].set_ylim(bottom=0)
-    label(figure, "step", "entropy, nats a token")
+    label(figure, "step", "entropy, nats per token")
     at_rollout = Line2D([], [], color=BLUE, label="at the rollout temperature")
     at_one = Line2D([], [], color=VERMILLION, linestyle="--", label="at temperature 1")
     bands = Patch(color=GREY, alpha=BAND, linewidth=0, label="lowest to highest seed")

@@ -1,8 +1,8 @@
 """One page that shows a study: verdicts, tables, figures, responses, cost, gaps and provenance.
 
 The page is one file without network: styles, script, figures and the responses of the explorer are
-in it. It is a function of what lies below `results/{study}`, so the same results make the same
-bytes; times are those of the runs.
+in it. It is a function of what lies below `results/{study}`, so it is reproducible byte for
+byte; times are those of the runs.
 
     samples.py    which responses are embedded
     sections.py   what each section shows, as plain values

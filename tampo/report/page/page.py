@@ -47,7 +47,7 @@ class Contents:
     scores: pd.DataFrame
     """`scores.csv`."""
     planned: pd.DataFrame
-    """What training took beside what was planned."""
+    """Measured against planned training cost."""
     plan_note: str
     """A sentence on it."""
     claims: pd.DataFrame
@@ -66,7 +66,7 @@ class Contents:
     outcomes: Outcomes
     """How the training runs ended."""
     departures: pd.DataFrame
-    rulings: pd.DataFrame
+    our_choices: pd.DataFrame
     departures_note: str
     checksums: dict[str, str]
     """SHA-256 of what the page was made from, by path below the study's results."""
@@ -118,7 +118,7 @@ def _values(contents: Contents) -> dict:
         "outcomes": sections.grid(outcome_counts(study, contents.scores)),
         "irregularities": irregularities(records),
         "departures": sections.grid(contents.departures),
-        "rulings": sections.grid(contents.rulings),
+        "our_choices": sections.grid(contents.our_choices),
         "departures_note": contents.departures_note,
         "source_tags": ", ".join(f"{tag}: {meaning}" for tag, meaning in SOURCES.items()),
         "environments": environments(records),

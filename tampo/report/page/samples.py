@@ -33,7 +33,7 @@ class SampleChoice:
     """benchmark, index, id, prompt, answer of every problem that a chosen response belongs to."""
     responses: list[dict[str, Any]]
     """problem (index into `problems`), method, seed, sample, outcome, finish, tokens, extracted,
-    response, cut (characters left out)."""
+    response, cut (characters left out), rule (absent where a grader before version 2 graded)."""
     total: int
     """Responses that the study holds."""
     counts: list[dict[str, Any]]
@@ -68,15 +68,15 @@ def choose_samples(
         sizes[key] = sizes.get(key, 0) + 1
     groups = sorted(sizes, key=lambda key: _order(study, key))
     quota = _deal([sizes[group] for group in groups], most)
-    shares = dict(zip(groups, quota, strict=True))
+    quotas = dict(zip(groups, quota, strict=True))
     chosen: dict[tuple[str, str, str], list[tuple]] = {group: [] for group in groups}
     for key, problem, response in _responses(study, results):
         rank = (response["sample"], problem["index"], study.seeds.index(response["seed"]))
         # The last of those chosen so far is on top of the heap, and gives way.
         entry = (*(-place for place in rank), problem, response)
-        if len(chosen[key]) < shares[key]:
+        if len(chosen[key]) < quotas[key]:
             heapq.heappush(chosen[key], entry)
-        elif shares[key]:
+        elif quotas[key]:
             heapq.heappushpop(chosen[key], entry)
     problems: dict[tuple[str, str], dict[str, Any]] = {}
     responses = []
@@ -94,7 +94,7 @@ def choose_samples(
         response["problem"] = index[response.pop("benchmark"), response.pop("id")]
     counts = [
         dict(zip(("benchmark", "method", "outcome"), group, strict=True))
-        | {"total": sizes[group], "shown": shares[group]}
+        | {"total": sizes[group], "shown": quotas[group]}
         for group in groups
     ]
     return SampleChoice(ordered, responses, sum(sizes.values()), counts)
@@ -150,7 +150,7 @@ def _shortened(text: str, characters: int) -> dict[str, Any]:
     cut = len(text) - characters
     if cut <= 0:
         return {"response": text, "cut": 0}
-    # The answer stands at the end: that is the longer part.
+    # The answer is at the end: keep more of that part.
     head = characters // 3
     tail = characters - head
     return {"response": f"{text[:head]} […] {text[-tail:]}", "cut": cut}

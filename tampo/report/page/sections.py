@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -96,12 +96,12 @@ def duration(hours: float) -> str:
 
 
 def model_name(study: Study) -> str:
-    """Return the base model's name and revision, and its warm-up if it has one."""
-    if (warm_up := study.warm_up) is None:
+    """Return the base model's name and revision, and its SFT cold start if it has one."""
+    if (cold_start := study.cold_start) is None:
         return _source_name(study)
     return (
-        f"{_source_name(study)}, warmed up on solutions of {warm_up.problems}: {warm_up.steps} "
-        f"supervised steps of {warm_up.batch_size}"
+        f"{_source_name(study)}, SFT cold start on solutions of {cold_start.problems}: "
+        f"{cold_start.steps} steps of {cold_start.batch_size}"
     )
 
 
@@ -118,7 +118,7 @@ def claim_rows(claims: pd.DataFrame) -> list[dict[str, str]]:
     """Return the rows of `claims.csv` as text, numbers rounded, intervals in brackets."""
     rows = []
     for claim in claims.to_dict("records"):
-        row = {name: "" if pd.isna(value) else str(value) for name, value in claim.items()}
+        row = {str(name): "" if pd.isna(value) else str(value) for name, value in claim.items()}
         if not pd.isna(claim["estimate"]):
             ends = f"[{number(claim[LOW])}, {number(claim[HIGH])}]"
             row["estimate"] = f"{number(claim['estimate'])} {ends}"
@@ -131,14 +131,14 @@ def claim_rows(claims: pd.DataFrame) -> list[dict[str, str]]:
 def robust_grid(robust: pd.DataFrame) -> dict[str, Any]:
     """Return the rows of `robust.csv` as text, intervals in brackets."""
 
-    def cell(row: dict[str, Any], name: str) -> str:
+    def cell(row: Mapping[Hashable, Any], name: str) -> str:
         if math.isnan(row[name]):
             return "–"
         low, high = number(row[f"{name}_low"]), number(row[f"{name}_high"])
         return f"{number(row[name])} [{low}, {high}]"
 
     reference = robust["reference"].iloc[0]
-    columns = [METHOD, "interquartile mean of gains", f"chance to beat {reference}"]
+    columns = [METHOD, "interquartile mean of gains", f"probability of beating {reference}"]
     rows = [
         [str(row[METHOD]), cell(row, "iqm"), cell(row, "improvement")]
         for row in robust.to_dict("records")
@@ -197,7 +197,7 @@ def image(folder: Path | None, name: str) -> str:
 
 
 def run_rows(records: list[RunRecord]) -> pd.DataFrame:
-    """Return one row a run: where it lies, when and how long it ran, on what, its checksum."""
+    """Return one row per run: where it lies, when and how long it ran, on what, its checksum."""
     return pd.DataFrame(
         {
             "run": str(record.path.parent),

@@ -1,1 +1,1 @@
-"""Measured costs: a TAMPO step against plain TRL's, and the fused head against its alternatives."""
+"""Timings: a TAMPO step against plain TRL's, and the fused head against its alternatives."""

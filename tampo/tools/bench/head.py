@@ -1,7 +1,7 @@
 """The fused multi-temperature head against K separate passes and against TRL's head at one T.
 
-The floor is what cannot be avoided: the projections' arithmetic (forward, and two products in the
-backward pass with one recomputation), K + 1 exponentials a logit, and every weight and hidden state
+The roofline counts what cannot be avoided: the projections' arithmetic (forward, and two products in the
+backward pass with one recomputation), K + 1 exponentials per logit, and every weight and hidden state
 read once. It is computed from rates measured in the same process, not from a data sheet.
 """
 
@@ -75,15 +75,15 @@ def head_times(name: str, rounds: int, progress: Callable[[str], None]) -> dict[
         progress(f"head {name} {index}/{rounds}")
     medians = {key: statistics.median(values) for key, values in seconds.items()}
     fused = medians["tampo_fused"]
-    floor = _floor(hidden, weight)
+    roofline = _roofline(hidden, weight)
     return {
         "shape": vars(shape) | {"candidates": len(CANDIDATES), "dtype": str(dtype)},
         "median_seconds": medians,
         "peak_mib": memory,
         "fused_over_trl": fused / medians["trl_one_temperature"],
         "separate_over_fused": medians["separate_passes"] / fused,
-        "floor_seconds": floor,
-        "fused_over_floor": fused / floor,
+        "roofline_seconds": roofline,
+        "fused_over_roofline": fused / roofline,
         "rounds": rounds,
         "threads": torch.get_num_threads(),
     }
@@ -154,8 +154,8 @@ class _PeakMemory:
         self._watch.join()
 
 
-def _floor(hidden: torch.Tensor, weight: torch.Tensor) -> float:
-    """Return the seconds that projections and exponentials need at this machine's rates."""
+def _roofline(hidden: torch.Tensor, weight: torch.Tensor) -> float:
+    """Return the roofline: seconds for projections and exponentials at this machine's rates."""
     tokens, width = hidden.shape
     vocabulary = len(weight)
     # Forward, its recomputation, and the two gradient products.

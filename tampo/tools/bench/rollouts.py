@@ -1,7 +1,7 @@
-"""Rollout speed: what samples completions in transformers, beside the memory's own limit.
+"""Rollout speed: ways of sampling completions in transformers, against the memory-bandwidth roofline.
 
 Every way samples the same number of tokens for the same prompts: end-of-sequence is out of reach. The
-floor is the time to read all weights, and the keys and values of all rows, once for each token, at
+roofline is the time to read all weights, and the keys and values of all rows, once for each token, at
 the bandwidth measured in the same process; the prompt's own computation is not in it.
 """
 
@@ -15,11 +15,11 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from transformers import GenerationConfig, PreTrainedModel
+from transformers import GenerationConfig
 from transformers.generation.configuration_utils import ContinuousBatchingConfig
 
 from tampo.sampling import sampler
-from tampo.tools.bench.step import SHAPES, Shape, _model, _synchronise
+from tampo.tools.bench.step import SHAPES, Model, Shape, _model, _synchronise
 
 logger = logging.getLogger(__name__)
 
@@ -31,12 +31,12 @@ TOUCHED = 512 * 2**20
 
 
 def rollout_speed(name: str, rounds: int, progress: Callable[[str], None]) -> dict[str, Any]:
-    """Measure all ways in turn, `rounds` times; return tokens a second and shares of the floor.
+    """Measure all ways in turn, `rounds` times; return tokens per second and fractions of the roofline.
 
     Returns:
-        `ways`: for each way its median seconds, tokens a second, ratio to the plain way and share of
-        the floor's speed; a way that this machine cannot run has `failed`, the reason, instead.
-        `floor`: bytes read, bandwidth, seconds and tokens a second, for each precision.
+        `ways`: for each way its median seconds, tokens per second, ratio to the plain way and fraction
+        of the roofline; a way that this machine cannot run has `failed`, the reason, instead.
+        `roofline`: bytes read, bandwidth, seconds and tokens per second, for each precision.
     """
     shape = SHAPES[name]()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -61,7 +61,7 @@ def rollout_speed(name: str, rounds: int, progress: Callable[[str], None]) -> di
             seconds[way].append(time.perf_counter() - started)
         progress(f"{name} rollouts {index + 1}/{rounds}")
     medians = {way: statistics.median(values) for way, values in seconds.items()}
-    floors = _floors(shape, model)
+    rooflines = _rooflines(shape, model)
     return {
         "tokens": shape.completions * shape.completion_tokens,
         "rows": shape.completions,
@@ -70,21 +70,21 @@ def rollout_speed(name: str, rounds: int, progress: Callable[[str], None]) -> di
         "ways": {
             way: {"failed": failed[way]}
             if way in failed
-            else _figures(shape, medians[way], medians[PLAIN], floors[_precision(way)])
+            else _figures(shape, medians[way], medians[PLAIN], rooflines[_precision(way)])
             for way in ways
         },
-        "floor": floors,
+        "roofline": rooflines,
     }
 
 
 def _figures(
-    shape: Shape, seconds: float, plain: float, floor: dict[str, float]
+    shape: Shape, seconds: float, plain: float, roofline: dict[str, float]
 ) -> dict[str, float]:
     return {
         "seconds": seconds,
         "tokens_per_second": shape.completions * shape.completion_tokens / seconds,
         "over_plain": plain / seconds,
-        "share_of_floor": floor["seconds"] / seconds,
+        "fraction_of_roofline": roofline["seconds"] / seconds,
     }
 
 
@@ -92,7 +92,7 @@ def _precision(way: str) -> str:
     return "bf16" if way.endswith("bf16") else "fp32"
 
 
-def _ways(shape: Shape, model: PreTrainedModel) -> dict[str, Callable[[], Any]]:
+def _ways(shape: Shape, model: Model) -> dict[str, Callable[[], Any]]:
     """Return what samples one rollout batch, by name; `plain` is TRL's default."""
     generator = torch.Generator().manual_seed(0)
     size = (shape.prompts, shape.prompt_tokens)
@@ -100,12 +100,12 @@ def _ways(shape: Shape, model: PreTrainedModel) -> dict[str, Callable[[], Any]]:
     rows = [prompt for prompt in prompts for _ in range(shape.group_size)]
     ids = torch.tensor(rows, device=model.device)
     # A copy in bf16 stands for what autocast keeps of fp32 weights while it samples.
-    reduced = copy.deepcopy(model).to(torch.bfloat16)
+    reduced = copy.deepcopy(model).bfloat16()
 
     def generate(**options: Any) -> Any:
         config = _plain_sampling(shape, disable_compile=True, **options)
         with torch.no_grad():
-            return model.generate(
+            return model.generate(  # type: ignore[misc]  # transformers' protocol fits none of its models
                 ids, attention_mask=torch.ones_like(ids), generation_config=config
             )
 
@@ -135,7 +135,7 @@ def _out_of_reach(shape: Shape) -> int:
     return shape.config.vocab_size + 1
 
 
-def _ours(shape: Shape, model: PreTrainedModel, rows: list[list[int]]) -> sampler.Completions:
+def _ours(shape: Shape, model: Model, rows: list[list[int]]) -> sampler.Completions:
     return sampler.generate(
         model,
         rows,
@@ -147,7 +147,7 @@ def _ours(shape: Shape, model: PreTrainedModel, rows: list[list[int]]) -> sample
     )
 
 
-def _continuously(shape: Shape, model: PreTrainedModel, rows: list[list[int]]) -> None:
+def _continuously(shape: Shape, model: Model, rows: list[list[int]]) -> None:
     """Sample by transformers' continuous batching, which TRL offers too."""
     length = shape.prompt_tokens + shape.completion_tokens
     # Left to itself it sizes its pages, and on a CPU a mask over all of them, by the free memory.
@@ -169,30 +169,31 @@ def _continuously(shape: Shape, model: PreTrainedModel, rows: list[list[int]]) -
         )
 
 
-def _floors(shape: Shape, model: PreTrainedModel) -> dict[str, dict[str, float]]:
-    """Return the floor for each precision of the weights."""
+def _rooflines(shape: Shape, model: Model) -> dict[str, dict[str, float]]:
+    """Return the roofline for each precision of the weights."""
     bandwidth = _bandwidth(model.device)
     config = shape.config
     head_size = config.hidden_size // config.num_attention_heads
-    per_token = 2 * config.num_hidden_layers * config.num_key_value_heads * head_size
+    heads = config.num_key_value_heads or config.num_attention_heads
+    per_token = 2 * config.num_hidden_layers * heads * head_size
     # Mean length of a row while it grows.
     length = shape.prompt_tokens + shape.completion_tokens / 2
-    numbers = sum(p.numel() for p in model.parameters())
-    numbers += shape.completions * length * per_token
-    floors = {}
+    weights = sum(p.numel() for p in model.parameters())
+    numbers = weights + shape.completions * length * per_token
+    rooflines = {}
     for precision, size in (("fp32", 4), ("bf16", 2)):
         seconds = shape.completion_tokens * numbers * size / bandwidth
-        floors[precision] = {
+        rooflines[precision] = {
             "bytes_per_token_step": numbers * size,
             "bandwidth_gb_s": bandwidth / 1e9,
             "seconds": seconds,
             "tokens_per_second": shape.completions * shape.completion_tokens / seconds,
         }
-    return floors
+    return rooflines
 
 
 def _bandwidth(device: torch.device) -> float:
-    """Return bytes a second at which a large tensor is read: the best of several sums."""
+    """Return bytes per second at which a large tensor is read: the best of several sums."""
     data = torch.ones(TOUCHED // 4, device=device)
     best = float("inf")
     for _ in range(7):

@@ -1,4 +1,4 @@
-"""`python -m tampo bench`: all measurements of this machine into one JSON file and a dated page."""
+"""`python -m tampo bench`: all timings of this machine into one JSON file and a dated page."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from tampo.files import write_atomically, write_json
 from tampo.records import provenance
 from tampo.tools.bench.head import head_times
 from tampo.tools.bench.rollouts import rollout_speed
+from tampo.tools.bench.startup import startup_seconds, startup_table
 from tampo.tools.bench.step import step_ratio
 
 logger = logging.getLogger(__name__)
 
+STARTS = 5
+"""Most rounds of start-up: each starts eleven interpreters."""
 ON_CPU, ON_GPU = ("tiny", "smol"), ("tiny", "smol", "qwen2.5-1.5b")
 
 
@@ -41,6 +44,7 @@ def bench(out: Path, page: Path | None, rounds: int, threads: int) -> None:
         "steps": steps,
         "heads": heads,
         "rollouts": rollouts,
+        "startup_cpu_seconds": startup_seconds(min(rounds, STARTS), logger.info),
         "run": provenance.collect("bench", {"rounds": rounds, "threads": threads}, started),
     }
     write_json(out / "bench.json", result)
@@ -78,7 +82,7 @@ def _page(result: dict[str, Any]) -> str:
         "## The LM head: forward and backward, K = 10 candidates",
         "",
         "| shape | TRL at one T, s | fused at K + 1, s | K separate, s | fused / TRL "
-        "| separate / fused | fused / floor | peak MiB TRL, fused, separate |",
+        "| separate / fused | fused / roofline | peak MiB TRL, fused, separate |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name, head in result["heads"].items():
@@ -87,20 +91,23 @@ def _page(result: dict[str, Any]) -> str:
         times = " | ".join(f"{seconds[key]:.3f}" for key in keys)
         lines.append(
             f"| {name} | {times} | {head['fused_over_trl']:.2f} "
-            f"| {head['separate_over_fused']:.1f} | {head['fused_over_floor']:.2f} "
+            f"| {head['separate_over_fused']:.1f} | {head['fused_over_roofline']:.2f} "
             f"| {', '.join(f'{peak[key]:.0f}' for key in keys)} |"
         )
-    return "\n".join([*lines, *_rollout_lines(result["rollouts"]), ""])
+    lines += _rollout_lines(result["rollouts"])
+    lines += ["", "## Start-up", "", f"Medians of at most {STARTS} rounds.", ""]
+    lines += startup_table(result["startup_cpu_seconds"])
+    return "\n".join([*lines, ""])
 
 
 def _rollout_lines(rollouts: dict[str, Any]) -> list[str]:
     lines = [
         "",
-        "## Rollouts: tokens sampled a second",
+        "## Rollouts: tokens sampled per second",
         "",
-        "Floor: all weights, and keys and values of all rows, read once a token.",
+        "Roofline (memory bandwidth): all weights, and keys and values of all rows, read once per token.",
         "",
-        "| shape | rows | way | tokens/s | over plain | share of the floor's speed |",
+        "| shape | rows | way | tokens/s | over plain | fraction of the roofline |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for name, measured in rollouts.items():
@@ -110,12 +117,12 @@ def _rollout_lines(rollouts: dict[str, Any]) -> list[str]:
             else:
                 found = (
                     f"{figures['tokens_per_second']:.0f} | {figures['over_plain']:.2f} "
-                    f"| {figures['share_of_floor']:.3f}"
+                    f"| {figures['fraction_of_roofline']:.3f}"
                 )
             lines.append(f"| {name} | {measured['rows']} | {way} | {found} |")
-        for precision, floor in measured["floor"].items():
+        for precision, roofline in measured["roofline"].items():
             lines.append(
-                f"| {name} | {measured['rows']} | floor, {precision}, at "
-                f"{floor['bandwidth_gb_s']:.1f} GB/s | {floor['tokens_per_second']:.0f} | – | 1 |"
+                f"| {name} | {measured['rows']} | roofline, {precision}, at "
+                f"{roofline['bandwidth_gb_s']:.1f} GB/s | {roofline['tokens_per_second']:.0f} | – | 1 |"
             )
     return lines

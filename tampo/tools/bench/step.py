@@ -1,6 +1,6 @@
 """A TAMPO step against a plain TRL step: same model, same prompts, same lengths, one process.
 
-The two trainers take turns, so a slower minute of the machine slows both. End-of-sequence is out of
+The two trainers alternate, so a slow minute of the machine slows both. End-of-sequence is out of
 reach in both, so every step generates and scores the same number of tokens.
 """
 
@@ -18,10 +18,11 @@ import torch
 from datasets import Dataset
 from transformers import (
     LlamaConfig,
-    PreTrainedModel,
+    LlamaForCausalLM,
     PreTrainedTokenizerBase,
     PreTrainedTokenizerFast,
     Qwen2Config,
+    Qwen2ForCausalLM,
     set_seed,
 )
 from trl import GRPOConfig, GRPOTrainer
@@ -94,6 +95,8 @@ def qwen_1_5b() -> Shape:
     return Shape(config, 8, 8, 64, 256, 16)
 
 
+Model = Qwen2ForCausalLM | LlamaForCausalLM
+
 SHAPES: dict[str, Callable[[], Shape]] = {"tiny": tiny, "smol": smol, "qwen2.5-1.5b": qwen_1_5b}
 
 
@@ -119,7 +122,7 @@ def step_ratio(name: str, rounds: int, progress: Callable[[str], None]) -> dict[
         seconds: dict[str, list[float]] = {key: [] for key in trainers}
         batches = {key: list(_batches(trainer)) for key, trainer in trainers.items()}
         for index in range(rounds):
-            # Whoever goes second finds warmer caches, so they swap.
+            # The second one finds warmer caches, so they swap.
             order = list(trainers) if index % 2 else list(trainers)[::-1]
             for key in order:
                 seconds[key].append(_one_step(trainers[key], batches[key]))
@@ -133,7 +136,7 @@ def step_ratio(name: str, rounds: int, progress: Callable[[str], None]) -> dict[
         "median_seconds": medians,
         "rounds": rounds,
         "tokens": shape.completions * shape.completion_tokens,
-        "parameters": sum(p.numel() for p in trainers["trl"].model.parameters()),
+        "parameters": sum(p.numel() for p in trainers["trl"].model_wrapped.parameters()),
         "threads": torch.get_num_threads(),
     }
 
@@ -187,10 +190,10 @@ def _config(shape: Shape, folder: Path, unreachable: int) -> GRPOConfig:
     )
 
 
-def _model(shape: Shape) -> PreTrainedModel:
-    from transformers import AutoModelForCausalLM
-
-    return AutoModelForCausalLM.from_config(shape.config)
+def _model(shape: Shape) -> Model:
+    if isinstance(shape.config, Qwen2Config):
+        return Qwen2ForCausalLM(shape.config)
+    return LlamaForCausalLM(shape.config)
 
 
 def _tokenizer(vocabulary: int) -> PreTrainedTokenizerBase:
@@ -222,14 +225,17 @@ def _batches(trainer: GRPOTrainer) -> list[Any]:
 
 def _one_step(trainer: GRPOTrainer, batches: list[Any]) -> float:
     """Return the seconds of generation, rewards, loss, backward and update of one step."""
+    model, optimiser = trainer.model_wrapped, trainer.optimizer
+    if optimiser is None:
+        raise RuntimeError("train() comes first: it makes the optimiser")
     _synchronise()
     started = time.perf_counter()
-    trainer.model.train()
+    model.train()
     for batch in batches:
-        trainer.training_step(trainer.model_wrapped, batch, None)
-    trainer.accelerator.clip_grad_norm_(trainer.model.parameters(), trainer.args.max_grad_norm)
-    trainer.optimizer.step()
-    trainer.model.zero_grad()
+        trainer.training_step(model, batch, None)
+    trainer.accelerator.clip_grad_norm_(model.parameters(), trainer.args.max_grad_norm)
+    optimiser.step()
+    model.zero_grad()
     _synchronise()
     return time.perf_counter() - started
 

@@ -1,4 +1,4 @@
-"""Whether a finished run is one of this checkout's study: its run.json beside the study's settings."""
+"""Whether a finished run is one of this checkout's study: its run.json against the study's settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from tampo.problems.catalogue import CATALOGUE
 from tampo.records.run_json import AnyRun, EvaluateRun, ModelRun, TrainRun
-from tampo.study.model_settings import WarmUp
+from tampo.study.model_settings import ColdStart
 from tampo.study.study import Study
 
 SCORED_LATER = ("pass_k", "budgets")
@@ -26,9 +26,9 @@ def disagreements(study: Study, method: str | None, seed: int | None, run: AnyRu
     there = dict(run.arguments)
     here: dict[str, Any] = {
         "model": study.model.model_dump(mode="json"),
-        "warm_up": study.warm_up and study.warm_up.model_dump(mode="json"),
+        "cold_start": study.cold_start and study.cold_start.model_dump(mode="json"),
     }
-    if isinstance(run, TrainRun):
+    if isinstance(run, TrainRun) and method is not None:
         own = study.method(method)
         training = study.training_of(method).model_dump(mode="json")
         here = {"method": _identity(own.model_dump(mode="json")), "seed": seed}
@@ -56,9 +56,9 @@ def disagreements(study: Study, method: str | None, seed: int | None, run: AnyRu
             for name, entry in run.benchmarks.items()
         }
     else:
-        done = run.warm_up if isinstance(run, ModelRun) else None
-        # run.json has what came of the warm-up beside its settings.
-        there["warm_up"] = done and {key: done.get(key) for key in WarmUp.model_fields}
+        done = run.cold_start if isinstance(run, ModelRun) else None
+        # run.json also has the outcome of the cold start.
+        there["cold_start"] = done and {key: done.get(key) for key in ColdStart.model_fields}
     there = {key: there.get(key) for key in here}
     return list(_differences(json.loads(json.dumps(there)), json.loads(json.dumps(here)), ""))
 

@@ -4,7 +4,7 @@
 Python 3.11 or newer and nothing else:
 
     python box.py unpack --parts DIR --into BOX     as often as parts arrive; names those that are missing
-    python box.py run --into BOX [--minutes M]      train and evaluate; called again, it goes on
+    python box.py run --into BOX [--minutes M]      train and evaluate; called again, it continues
     python box.py collect --into BOX --out DIR      what the finished runs left, without weights
 
 Exit codes: 2 a mistake in what was asked, 3 parts missing or damaged, 75 stopped in time and to be called
@@ -27,10 +27,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from site import getsitepackages
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import layout
-from parts import MIB, BoxError, PartReader, find_parts, read_manifest, say, write_parts
+if TYPE_CHECKING:
+    from tampo import layout
+    from tampo.tools.box.parts import (
+        MIB,
+        BoxError,
+        PartReader,
+        find_parts,
+        read_manifest,
+        say,
+        write_parts,
+    )
+else:
+    import layout
+    from parts import MIB, BoxError, PartReader, find_parts, read_manifest, say, write_parts
 
 PACKED = "packed.json"
 """The manifest in the unpacked folder; written last, so a folder without it is not whole."""
@@ -41,7 +53,7 @@ AGAIN = 10
 
 
 class Stopped(BoxError):
-    """The time was up before every run had finished; the same command goes on."""
+    """The time was up before every run had finished; the same command continues."""
 
     code = 75
 
@@ -58,11 +70,13 @@ def unpack(parts: Sequence[Path], into: Path) -> None:
     paths = find_parts(parts, manifest)
     say(f"unpacking into {into}")
     into.mkdir(parents=True, exist_ok=True)
-    # Older releases of 3.11 have no filters; these parts have the checksums of what was packed.
-    safe = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
     stream = io.BufferedReader(PartReader(paths), MIB)
     with stream, tarfile.open(fileobj=stream, mode="r|") as tar:
-        tar.extractall(into, **safe)
+        # Older releases of 3.11 have no filters; these parts have the checksums of what was packed.
+        if hasattr(tarfile, "data_filter"):
+            tar.extractall(into, filter="data")
+        else:
+            tar.extractall(into)
     text = json.dumps(manifest, indent=2) + "\n"
     (into / PACKED).write_text(text, encoding="utf-8")
     say(f"study {manifest['study']}: {len(manifest['runs'])} runs; next: box.py run --into {into}")
@@ -122,7 +136,7 @@ def run_study(
     """Train and evaluate the chosen runs; return the exit code.
 
     Raises:
-        Stopped: `minutes` were over, or a signal came, before all had finished.
+        Stopped: `minutes` were over, or a stop signal came, before all had finished.
     """
     deadline = None if minutes is None else time.monotonic() + 60 * minutes
     packed = read_packed(into)
@@ -142,7 +156,7 @@ def run_study(
     open_runs = [name_of(run) for run in runs if not is_finished(results, run)]
     say(f"{len(runs) - len(open_runs)} of {len(runs)} runs have finished")
     if stopped and open_runs:
-        text = f"stopped ahead of the end; unfinished: {', '.join(open_runs)}; the same command goes on"
+        text = f"stopped ahead of the end; unfinished: {', '.join(open_runs)}; the same command continues"
         raise Stopped(text)
     return 1 if open_runs or (code and not stopped) else 0
 
@@ -284,16 +298,14 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--into", required=True, type=Path, metavar="DIR", help="the study")
         return command
 
-    add("unpack", "unpack a study once all of its parts are here").add_argument(
+    add("unpack", "unpack a study once all its parts are here").add_argument(
         "--parts", required=True, type=Path, nargs="+", metavar="DIR", help="folders of the parts"
     )
-    run = add("run", "train and evaluate, or go on with it")
+    run = add("run", "train and evaluate, or continue")
     run.add_argument("--cores", type=int, metavar="N", help="CPU cores to use (default: all)")
-    run.add_argument(
-        "--minutes", type=float, metavar="M", help="stop in good order after M minutes"
-    )
-    gather = add("collect", "pack what the finished runs left, without weights")
-    gather.add_argument("--out", required=True, type=Path, metavar="DIR", help="for the parts")
+    run.add_argument("--minutes", type=float, metavar="M", help="save and stop after M minutes")
+    gather = add("collect", "pack the finished runs, without weights")
+    gather.add_argument("--out", required=True, type=Path, metavar="DIR", help="output folder")
     gather.add_argument("--part-mib", type=float, default=60, metavar="M", help="default: 60")
     for command in (run, gather):
         command.add_argument("--method", nargs="+", default=[], help="only these methods")

@@ -28,7 +28,7 @@ def add_box_commands(box: argparse.ArgumentParser) -> None:
     text = "pack what a machine without network needs to run a study"
     pack = commands.add_parser("pack", help=text, description=text)
     pack.set_defaults(run=_pack)
-    text = "file finished runs that came from a box below the results"
+    text = "add finished runs that came from a box to the results"
     receive = commands.add_parser("receive", help=text, description=text)
     receive.set_defaults(run=_receive)
     receive.add_argument("parts", type=Path, metavar="DIR", help="what box.py collect wrote")
@@ -54,13 +54,13 @@ def add_box_commands(box: argparse.ArgumentParser) -> None:
         "--wheels",
         choices=["cpu", "gpu", "none"],
         default="gpu",
-        help="environment to pack; none where the box has the packages (default: gpu)",
+        help="environment to pack; none if the box has the packages (default: gpu)",
     )
     pack.add_argument(
         "--box-has",
         type=Path,
         metavar="FILE",
-        help="`pip list --format=freeze` of the box: leave these out",
+        help="output of `pip list --format=freeze` on the box: packages to leave out",
     )
     pack.add_argument("--box-python", metavar="X.Y", help="Python of the box, with --box-has")
     receive.add_argument(

@@ -41,7 +41,7 @@ def make_wheels(
     wanted = [*project["dependencies"]]
     for extra in EXTRAS[kind]:
         wanted += project["optional-dependencies"][extra]
-    # Nothing on the box may be able to install a wheel; pip's own can install itself.
+    # The box may have nothing to install wheels with; pip's own wheel can install itself.
     own_pip = f"pip=={importlib.metadata.version('pip')}"
     folder.mkdir(parents=True, exist_ok=True)
     if box_has is None:

@@ -42,7 +42,7 @@ class Run(Closed):
 
 
 class Manifest(Closed):
-    """What both sides say of their parts."""
+    """What both sides state about their parts."""
 
     format: Literal[1]
     study: Name

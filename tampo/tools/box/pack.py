@@ -57,7 +57,7 @@ def pack(
         results: folder of results; the finished model of a hub study is taken from there.
 
     Raises:
-        BoxError: something that has to travel cannot be had; says what would help.
+        BoxError: something that the box needs is not available; says what would help.
         ProblemSetError: a problem set cannot be read.
     """
     part_bytes(part_mib)
@@ -103,7 +103,7 @@ def runs_of(study: Study) -> list[dict[str, Any]]:
 
 
 def _source(study: Study, file: Path) -> tuple[Members, dict[str, Any]]:
-    """Return the tracked files and what the study names beside them, and their commit."""
+    """Return the tracked files and what the study names besides them, and their commit."""
     say("reading the source tree")
     revision = source_revision()
     listed = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True)
@@ -111,7 +111,7 @@ def _source(study: Study, file: Path) -> tuple[Members, dict[str, Any]]:
         raise BoxError(f"{ROOT} is no git checkout; the box would not know its commit")
     names = [name for name in listed.stdout.decode().split("\0") if name]
     # A tracked file that was deleted makes the tree dirty and cannot travel.
-    members: Members = {
+    members: dict[str, Path] = {
         name: ROOT / name for name in names if (ROOT / name).is_symlink() or (ROOT / name).is_file()
     }
     beside = {f"workflow/studies/{study.name}.yaml": file} | _policies(study)

@@ -62,7 +62,7 @@ def receive(parts: Path, study: Study, results: Path, *, replace: bool = False) 
 
     Raises:
         PartsError: parts are missing or damaged.
-        BoxError: a run is not the study's, is damaged, or another one stands in its place.
+        BoxError: a run is not the study's, is damaged, or would replace another one.
     """
     manifest = read_collected(parts)
     if manifest.study != study.name:
@@ -97,12 +97,13 @@ def _unpack(parts: Sequence[Path], folder: Path, study: str) -> None:
             for member in tar:
                 path = PurePosixPath(member.name)
                 inside = path.parts[:2] in allowed and ".." not in path.parts
-                if not (member.isfile() and inside):
+                content = tar.extractfile(member) if member.isfile() and inside else None
+                if content is None:
                     raise BoxError(f"{member.name}: only results and logs of {study} may come back")
                 target = folder / path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with target.open("wb") as file:
-                    shutil.copyfileobj(tar.extractfile(member), file)
+                    shutil.copyfileobj(content, file)
     except (tarfile.TarError, OSError, EOFError) as error:
         raise PartsError(
             f"the parts are whole, but hold no archive that can be read: {error}"
@@ -115,9 +116,9 @@ def _checked(folder: Path, study: Study, manifest: Collected) -> list[Received]:
     if faults:
         raise BoxError("\n".join(faults))
     wanted: list[tuple[str, str | None, int | None]] = [(layout.MODEL, None, None)]
-    for run in manifest.runs:
-        stages = (layout.TRAIN, layout.EVALUATE) if run.trained else (layout.EVALUATE,)
-        wanted += [(stage, run.method, run.seed) for stage in stages]
+    for named in manifest.runs:
+        stages = (layout.TRAIN, layout.EVALUATE) if named.trained else (layout.EVALUATE,)
+        wanted += [(stage, named.method, named.seed) for stage in stages]
     arrived = []
     for stage, method, seed in wanted:
         place = folder / layout.job_name(stage, method, seed)
@@ -185,7 +186,7 @@ def _strangers(arrived: Sequence[Received]) -> Iterator[str]:
 
 
 def _without_those_here(arrived: list[Received], own: Path, replace: bool) -> list[Received]:
-    """Return what is not here yet; BoxError names every other run that stands in the way."""
+    """Return what is not here yet; BoxError names every other run in the way."""
     new, others = [], []
     for item in arrived:
         here = own / item.name

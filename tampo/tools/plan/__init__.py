@@ -1,1 +1,1 @@
-"""What a study will cost, before anything is spent, and how close the estimate came afterwards."""
+"""What a study will cost, and how close the estimate came."""

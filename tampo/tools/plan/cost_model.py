@@ -17,12 +17,12 @@ GIB = 2**30
 BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
 """Bytes of one number at a study's precision."""
 
-ROLLOUT_MEMORY_SHARE = 0.3
-"""Share of a GPU that vLLM takes beside a trainer: TRL's default, which the study leaves alone."""
-EVALUATION_MEMORY_SHARE = 0.9
-"""Share of a GPU that vLLM takes alone: its default."""
+ROLLOUT_MEMORY_FRACTION = 0.3
+"""Fraction of a GPU that vLLM takes beside a trainer: TRL's default, which the study leaves alone."""
+EVALUATION_MEMORY_FRACTION = 0.9
+"""Fraction of a GPU that vLLM takes alone: its default."""
 USABLE_MEMORY = 0.9
-"""Share of a GPU's memory that can be planned with [R]: the rest is the CUDA context, buffers of
+"""Fraction of a GPU's memory that can be planned with [R]: the rest is the CUDA context, buffers of
 the communication library and fragmentation."""
 ENGINES = {"ddp": 0, "zero1": 1, "zero2": 2}
 """`resources.train.engine` and its stage of DeepSpeed's ZeRO: 1 shards the optimiser over the GPUs of
@@ -31,29 +31,36 @@ a run, 2 the gradients as well."""
 
 @dataclass(frozen=True)
 class Assumptions:
-    """What the study does not say. None of it was fitted to a published duration."""
+    """Assumptions that the study does not state; none was fitted to a published duration."""
 
-    completion_share: float = 0.5
+    completion_fraction: float = 0.5
     """Mean over largest length of a rollout [R]: the main unknown, known after some steps."""
-    response_share: float | None = None
-    """The same of a response under evaluation, whose limit may be another; None for the same share."""
+    response_fraction: float | None = None
+    """The same of a response under evaluation, whose limit may be another; None for the same fraction."""
     prompt_tokens: int = 128
     """Tokens of a prompt with its template [R], or the study's limit where that is lower."""
     utilisation: float = 0.3
     """Achieved over peak operations of matrix products: 39 of 130 TFLOP/s is what Megatron-LM's first
     version reached on one V100 (arXiv 1909.08053)."""
-    bandwidth_share: float = 0.6
+    bandwidth_fraction: float = 0.6
     """Achieved over peak memory bandwidth while decoding [R]."""
 
     def __post_init__(self) -> None:
-        for name in ("completion_share", "response_share", "utilisation", "bandwidth_share"):
+        for name in (
+            "completion_fraction",
+            "response_fraction",
+            "utilisation",
+            "bandwidth_fraction",
+        ):
             if getattr(self, name) is not None and not 0 < getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, allowed: above 0, at most 1")
 
     @property
-    def evaluation_share(self) -> float:
+    def evaluation_fraction(self) -> float:
         """Mean over largest length of a response under evaluation."""
-        return self.completion_share if self.response_share is None else self.response_share
+        return (
+            self.completion_fraction if self.response_fraction is None else self.response_fraction
+        )
 
 
 @dataclass(frozen=True)
@@ -94,7 +101,7 @@ def generation_seconds(
     simultaneous: int,
     assumed: Assumptions,
 ) -> float:
-    """Return the seconds in which one GPU samples a batch.
+    """Return the seconds one GPU takes to sample a batch.
 
     Every decoding step reads the weights and the caches of the responses still growing; it takes the
     longer of that and of its operations. Prompts are processed once for each response.
@@ -111,7 +118,7 @@ def generation_seconds(
     rate = assumed.utilisation * gpu.peak(precision)
     decode = forward_flops(shape, batch.count * batch.mean, context) / rate
     prefill = forward_flops(shape, batch.count * batch.prompt, batch.prompt / 2) / rate
-    return max(read / (assumed.bandwidth_share * gpu.bandwidth), decode) + prefill
+    return max(read / (assumed.bandwidth_fraction * gpu.bandwidth), decode) + prefill
 
 
 def update_flops(shape: ModelShape, training: Training, batch: Responses) -> float:
@@ -186,14 +193,14 @@ def _activations(shape: ModelShape, training: Training, residual: int) -> float:
     )
     head = 2 * 4 * shape.hidden
     if training.gradient_checkpointing:
-        # One residual a layer, and one layer at a time with its gradients.
+        # One residual per layer, and one layer at a time with its gradients.
         return tokens * (shape.layers * shape.hidden * residual + 2 * layer + head)
     return tokens * (shape.layers * layer + layer + head)
 
 
 def _rollouts(shape: ModelShape, gpu: Gpu, training: Training, gpus: int) -> float:
     if training.rollout_backend == "vllm":
-        return ROLLOUT_MEMORY_SHARE * gpu.memory_gib * GIB
+        return ROLLOUT_MEMORY_FRACTION * gpu.memory_gib * GIB
     rows = training.completions_per_step / gpus
     length = training.max_prompt_tokens + training.max_completion_tokens
     return rows * length * shape.kv_elements * BYTES[training.precision]
@@ -209,7 +216,7 @@ def rollout_room(shape: ModelShape, gpu: Gpu, training: Training) -> float:
     if training.rollout_backend != "vllm":
         return math.inf
     engine = BYTES[training.precision] * shape.parameters
-    return ROLLOUT_MEMORY_SHARE * gpu.memory_gib * GIB - engine
+    return ROLLOUT_MEMORY_FRACTION * gpu.memory_gib * GIB - engine
 
 
 def evaluation_room(shape: ModelShape, gpu: Gpu, evaluation: Evaluation) -> float:
@@ -217,15 +224,15 @@ def evaluation_room(shape: ModelShape, gpu: Gpu, evaluation: Evaluation) -> floa
     if evaluation.backend != "vllm":
         return math.inf
     engine = BYTES[evaluation.precision] * shape.parameters
-    return EVALUATION_MEMORY_SHARE * gpu.memory_gib * GIB - engine
+    return EVALUATION_MEMORY_FRACTION * gpu.memory_gib * GIB - engine
 
 
 def evaluation_memory(
     shape: ModelShape, gpu: Gpu, evaluation: Evaluation, batch: Responses
 ) -> float:
-    """Return the GiB of one evaluating GPU: vLLM's share, or weights and all caches."""
+    """Return the GiB of one evaluating GPU: vLLM's part, or weights and all caches."""
     if evaluation.backend == "vllm":
-        return EVALUATION_MEMORY_SHARE * gpu.memory_gib
+        return EVALUATION_MEMORY_FRACTION * gpu.memory_gib
     size = BYTES[evaluation.precision]
     cache = batch.count * (batch.prompt + batch.largest) * shape.kv_elements * size
     return (shape.parameters * size + cache) / GIB

@@ -1,4 +1,4 @@
-"""What training took, beside what the plan said: for the report, and to plan the next study better."""
+"""Measured against planned training cost: for the report, and to plan the next study better."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tampo.tools.plan.study_plan import Layout, rollouts, step_seconds
 
 COLUMNS = [
     *(METHOD, "runs", STEPS, "planned_tokens", "measured_tokens", "tokens_ratio"),
-    *("completion_share", "planned_seconds", "measured_seconds", "seconds_ratio"),
+    *("completion_fraction", "planned_seconds", "measured_seconds", "seconds_ratio"),
     *("generate_seconds", "update_seconds", "tflops"),
 ]
 
@@ -37,10 +37,10 @@ def measured_against_planned(
     """Return a row for each trained method that has steps, with the columns `COLUMNS`.
 
     `*_tokens` count the rollouts of all the method's recorded steps, `*_seconds` are means of one
-    step, `*_ratio` is measured over planned. `completion_share` is the measured mean length of a
+    step, `*_ratio` is measured over planned. `completion_fraction` is the measured mean length of a
     rollout over the longest allowed, which the next plan can be given. `update_seconds` is what a step
-    took beside sampling and rewards, and `tflops` the operations that the cost model counts for it, in
-    10^12 a second and process: over the peak of the chip it is the utilisation.
+    took besides sampling and rewards, and `tflops` the operations that the cost model counts for it, in
+    10^12 per second and process: over the peak of the chip it is the utilisation.
 
     Args:
         study: its shape, resources and settings are planned for.
@@ -63,12 +63,14 @@ def measured_against_planned(
 
 
 def against_plan(
-    study: Study, records: list[RunRecord], steps: pd.DataFrame
+    study: Study, records: list[RunRecord], steps: pd.DataFrame | None
 ) -> tuple[pd.DataFrame, str]:
-    """Return what training took beside what was planned, without empty columns, and a sentence on it.
+    """Return measured against planned training cost, without empty columns, and a sentence on it.
 
     Seconds are planned for GPUs only, and only for a base model of known shape.
     """
+    if steps is None:
+        return pd.DataFrame(), "Nothing is set beside a plan: no step was recorded."
     trained = [record.run for record in records if isinstance(record.run, TrainRun)]
     names = {name for run in trained for name in run.hardware.gpus}
     # "V100-32" is listed for planning, "Tesla V100-SXM2-32GB" is what a driver says.
@@ -77,14 +79,14 @@ def against_plan(
     try:
         table = measured_against_planned(study, steps, gpu)
     except StudyError as error:
-        return pd.DataFrame(), f"Nothing is set beside a plan: {error}."
+        return pd.DataFrame(), f"No plan to compare with: {error}."
     where = (
         f"Seconds are planned for {gpu.name}."
         if gpu
         else "Seconds are planned for known GPUs only."
     )
     return table.dropna(axis=1, how="all"), (
-        f"What training took, beside what `plan` assumes before anything is measured. {where}"
+        f"Measured training cost against what `plan` assumes before any measurement. {where}"
     )
 
 
@@ -107,7 +109,7 @@ def _row(
         "planned_tokens": planned_tokens,
         "measured_tokens": steps[TOKENS].sum(),
         "tokens_ratio": steps[TOKENS].sum() / planned_tokens,
-        "completion_share": steps[MEAN_LENGTH].mean() / training.max_completion_tokens,
+        "completion_fraction": steps[MEAN_LENGTH].mean() / training.max_completion_tokens,
         "planned_seconds": planned,
         "measured_seconds": seconds,
         "seconds_ratio": seconds / planned,

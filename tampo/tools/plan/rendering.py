@@ -9,8 +9,8 @@ import pandas as pd
 from tampo.tools.plan.cost_model import USABLE_MEMORY, fits
 from tampo.tools.plan.study_plan import COLUMNS, StudyPlan, plan
 
-SHARES = (0.25, 0.5, 1.0)
-"""Shares of the largest length at which the whole study is planned once more."""
+FRACTIONS = (0.25, 0.5, 1.0)
+"""Mean lengths, as fractions of the limit, at which the whole study is planned again."""
 
 
 def render(planned: StudyPlan, form: str) -> str:
@@ -44,7 +44,7 @@ def to_markdown(planned: StudyPlan) -> str:
         f"Memory of a training GPU in GiB; {USABLE_MEMORY * layout.gpu.memory_gib:.1f} of "
         f"{layout.gpu.memory_gib:g} can be used:",
         _markdown(_memory(planned)),
-        "GPU-hours by the assumed mean length of a response, as a share of the longest:",
+        "GPU-hours by the assumed mean length of a response, as a fraction of the limit:",
         _markdown(_by_length(planned)),
         "\n".join(f"- {note}" for note in planned.notes),
     ]
@@ -56,14 +56,13 @@ def _stages(planned: StudyPlan) -> pd.DataFrame:
     summed = groups[["jobs", "gpu_hours", "tokens", "disk_gib"]].sum(min_count=1)
     hours = groups["hours"].agg(["min", "max"])
     lines = []
-    for stage, row in summed.iterrows():
-        low, high = hours.loc[stage]
+    for (stage, row), (low, high) in zip(summed.iterrows(), hours.to_numpy(), strict=True):
         each = _number(low) if low == high else f"{_number(low)} to {_number(high)}"
         lines.append(
             {
                 "stage": stage,
                 "jobs": f"{row.jobs:.0f}",
-                "hours a job": "" if pd.isna(low) else each,
+                "hours per job": "" if pd.isna(low) else each,
                 "GPU-hours": _number(row.gpu_hours),
                 "million tokens": _number(row.tokens / 1e6),
                 "disk, GiB": _number(row.disk_gib),
@@ -92,17 +91,17 @@ def _memory(planned: StudyPlan) -> pd.DataFrame:
 
 def _by_length(planned: StudyPlan) -> pd.DataFrame:
     lines = []
-    for share in sorted({*SHARES, planned.assumed.completion_share}):
+    for fraction in sorted({*FRACTIONS, planned.assumed.completion_fraction}):
         other = plan(
             planned.study,
             planned.layout,
-            replace(planned.assumed, completion_share=share, response_share=None),
+            replace(planned.assumed, completion_fraction=fraction, response_fraction=None),
         )
         by_stage = other.table.groupby("stage")["gpu_hours"].sum()
         stages = {
             name: _number(by_stage[name]) for name in ("train", "evaluate") if name in by_stage
         }
-        lines.append({"share": f"{share:g}", **stages, "total": _number(other.gpu_hours)})
+        lines.append({"fraction": f"{fraction:g}", **stages, "total": _number(other.gpu_hours)})
     return pd.DataFrame(lines)
 
 

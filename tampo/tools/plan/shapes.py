@@ -24,7 +24,7 @@ class ModelShape:
     qkv_bias: bool
     """Whether query, key and value have biases (Qwen2 does, Llama does not)."""
     stored_bytes: int = 2
-    """Bytes a parameter of the base model's files."""
+    """Bytes per parameter in the base model's files."""
 
     @property
     def head_dim(self) -> int:
@@ -57,7 +57,7 @@ class ModelShape:
 
     @property
     def kv_elements(self) -> int:
-        """Cached numbers a token: keys and values of every layer."""
+        """Cached numbers per token: keys and values of every layer."""
         return 2 * self.layers * self.kv_width
 
     def trained(self, lora: Lora | None) -> int:

@@ -31,7 +31,7 @@ from tampo.tools.plan.hardware import Gpu
 from tampo.tools.plan.shapes import ModelShape, shape_of
 
 TRAJECTORY_COLUMNS = 12
-"""Numbers a trajectory beside its likelihoods under the candidates, of 8 bytes each."""
+"""Numbers per trajectory besides its likelihoods under the candidates, of 8 bytes each."""
 BYTES_A_TOKEN = 4.5
 """Bytes of a stored response for each of its tokens [R]: four characters of English and escapes."""
 CHECKPOINTS_KEPT = 2
@@ -88,7 +88,7 @@ class StudyPlan:
     step_seconds: tuple[float, float]
     """Seconds of one optimiser step of the study's own training settings: sampling, update."""
     peak_disk_gib: float
-    """What one running training job needs beside its results."""
+    """What a running training job needs besides its results."""
     notes: list[str] = field(default_factory=list)
     """What cannot work as planned, and what the plan leaves out."""
 
@@ -99,11 +99,11 @@ class StudyPlan:
 
 
 def rollouts(training: Training, gpus: int, assumed: Assumptions) -> Responses:
-    """Return the share of one step's rollouts that one of `gpus` GPUs samples."""
+    """Return the part of one step's rollouts that one of `gpus` GPUs samples."""
     return Responses(
         count=training.completions_per_step / gpus,
         prompt=min(assumed.prompt_tokens, training.max_prompt_tokens),
-        mean=assumed.completion_share * training.max_completion_tokens,
+        mean=assumed.completion_fraction * training.max_completion_tokens,
         largest=training.max_completion_tokens,
     )
 
@@ -137,7 +137,7 @@ def _evaluation_batch(study: Study, benchmark: Benchmark, assumed: Assumptions) 
     return Responses(
         count=problems * benchmark.samples,
         prompt=min(assumed.prompt_tokens, study.training.max_prompt_tokens),
-        mean=assumed.evaluation_share * evaluation.max_tokens,
+        mean=assumed.evaluation_fraction * evaluation.max_tokens,
         largest=evaluation.max_tokens,
     )
 
@@ -173,8 +173,8 @@ def plan(study: Study, layout: Layout, assumed: Assumptions | None = None) -> St
     assumed = assumed or Assumptions()
     shape, seeds = shape_of(study.model), len(study.seeds)
     rows = [_row("model", "", 1, disk=shape.parameters * shape.stored_bytes)]
-    for method in study.trained_methods:
-        rows.append(_training_row(study, method, shape, layout, assumed))
+    for name in study.trained_methods:
+        rows.append(_training_row(study, name, shape, layout, assumed))
     hours, tokens, most = _evaluation(study, shape, layout.gpu, assumed)
     disk = seeds * tokens * BYTES_A_TOKEN
     for method in study.methods:
@@ -220,7 +220,7 @@ def _training_row(
     training = study.training_of(method)
     hours = training.steps * sum(step_seconds(shape, training, layout, assumed)) / 3600
     completions = training.steps * training.completions_per_step
-    tokens = completions * assumed.completion_share * training.max_completion_tokens
+    tokens = completions * assumed.completion_fraction * training.max_completion_tokens
     columns = len(training.candidate_temperatures) + TRAJECTORY_COLUMNS
     disk = len(study.seeds) * (4 * shape.parameters + completions * columns * 8)
     return _row("train", method, len(study.seeds), layout.gpus, hours, tokens, disk)
@@ -274,7 +274,7 @@ def _notes(
         if minutes > asked.minutes:
             notes.append(
                 f"resources.{stage}.minutes: {asked.minutes} for the first attempt, planned "
-                f"{minutes:.0f}; the job stops and goes on"
+                f"{minutes:.0f}; the job stops and continues"
             )
     notes.append("not modelled: model, aggregate and report, start of jobs, grading, communication")
     return notes

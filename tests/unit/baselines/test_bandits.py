@@ -123,7 +123,7 @@ def test_thompson_by_hand():
 
 
 class Recorder(Bandit):
-    """Takes turns and writes down what it was taught."""
+    """Takes turns and records what it was taught."""
 
     def __init__(self, reward):
         super().__init__([0.7, 1.3], reward, seed=0)
@@ -137,7 +137,7 @@ class Recorder(Bandit):
 
 
 class TestReward:
-    def test_mixed_groups_is_their_share(self):
+    def test_mixed_groups_is_their_fraction(self):
         policy = Recorder("mixed_groups")
         assert policy.candidates == ()
         for step, mixed in enumerate((0, 1, 2, 4)):
@@ -145,28 +145,28 @@ class TestReward:
             policy.observe(np.zeros(size), np.zeros(8), feedback(step, mixed, groups=4))
         assert policy.taught == [(0, 0.0), (1, 0.25), (0, 0.5), (1, 1.0)]
 
-    def test_signal_is_scaled_by_the_largest_so_far(self):
-        policy = Recorder("signal")
+    def test_credit_is_scaled_by_the_largest_so_far(self):
+        policy = Recorder("credit")
         assert policy.candidates == (0.7, 1.3)
-        # sparsemax (1, 0), (1/2, 1/2), (0, 1): signal ((1 + 2) / 3, (2 - 2) / 3) = (1, 0), m = 1:
+        # sparsemax (1, 0), (1/2, 1/2), (0, 1): credit ((1 + 2) / 3, (2 - 2) / 3) = (1, 0), m = 1:
         # the first candidate has (1 + 1) / 2.
         likelihoods = [[-1.0, -3.0], [-2.0, -2.0], [-5.0, -1.0], [-1.0, -1.0]]
         policy.observe(likelihoods[:3], [1.0, 4.0, -2.0], feedback(0, 1))
-        # sparsemax (0, 1): signal (0, 4), m = 4; the second has (1 + 4/4) / 2.
+        # sparsemax (0, 1): credit (0, 4), m = 4; the second has (1 + 4/4) / 2.
         policy.observe([[-3.0, -1.0]], [4.0], feedback(1, 1))
-        # Signal (0, 4) again, the first has (1 + 0/4) / 2.
+        # Credit (0, 4) again, the first has (1 + 0/4) / 2.
         policy.observe([[-3.0, -1.0]], [4.0], feedback(2, 1))
-        # Signal (0, -1), m stays 4; the second has (1 - 1/4) / 2.
+        # Credit (0, -1), m stays 4; the second has (1 - 1/4) / 2.
         policy.observe([[-3.0, -1.0]], [-1.0], feedback(3, 1))
         assert policy.taught == [(0, 1.0), (1, 1.0), (0, 0.5), (1, 0.375)]
         assert policy.state_dict() == {"arms": [0.7, 1.3], "largest_credit": 4.0}
 
-    def test_no_signal_yet_is_worth_a_half(self):
-        policy = Recorder("signal")
+    def test_no_credit_yet_is_worth_a_half(self):
+        policy = Recorder("credit")
         policy.observe(np.full((4, 2), -1.0), np.zeros(4), feedback(0, 0))
         assert policy.taught == [(0, 0.5)]
 
-    @pytest.mark.parametrize("reward", ["mixed_groups", "signal"])
+    @pytest.mark.parametrize("reward", ["mixed_groups", "credit"])
     def test_is_the_same_for_a_batch_all_solved_and_all_failed(self, reward):
         policy = Recorder(reward)
         likelihoods = np.array([[-1.0, -3.0], [-2.0, -1.0], [-1.0, -1.5], [-4.0, -1.0]])
@@ -177,7 +177,7 @@ class TestReward:
             policy.observe(likelihoods, advantages, feedback(step, 0, rewards=rewards))
         assert policy.taught[0] == policy.taught[1]
 
-    def test_a_batch_that_could_not_be_scored_teaches_nothing(self):
+    def test_a_batch_that_could_not_be_scored_is_skipped(self):
         policy = Recorder("mixed_groups")
         policy.observe(np.zeros((4, 0)), np.zeros(4), feedback(0, 0, rewards=[[np.nan] * 2] * 2))
         assert policy.taught == []
@@ -188,7 +188,7 @@ class TestReward:
 
     def test_the_likelihoods_must_fit_the_candidates(self):
         with pytest.raises(ValueError, match="0 columns for 2 candidates"):
-            Recorder("signal").observe(np.zeros((4, 0)), np.zeros(4), feedback(0, 1))
+            Recorder("credit").observe(np.zeros((4, 0)), np.zeros(4), feedback(0, 1))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -200,21 +200,21 @@ class TestEvery:
         for step in range(400):
             best = arms[1] if step < 200 else arms[2]
             drawn.append(policy.draw(step))
-            share = 8 if drawn[-1] == best else 2
-            policy.observe(np.zeros((20, 0)), np.zeros(20), feedback(step, share, groups=10))
+            mixed = 8 if drawn[-1] == best else 2
+            policy.observe(np.zeros((20, 0)), np.zeros(20), feedback(step, mixed, groups=10))
         assert drawn[100:200].count(arms[1]) > 45
         assert drawn[300:].count(arms[2]) > 45
         assert set(drawn[300:]) == set(arms)
 
     def test_own_candidates_replace_the_study_s(self, name):
-        settings = {"candidates": [0.5, 2.0], "reward": "signal"}
+        settings = {"candidates": [0.5, 2.0], "reward": "credit"}
         policy = build_policy(name, settings, context())
         assert policy.candidates == (0.5, 2.0)
         assert {policy.draw(step) for step in range(20)} <= {0.5, 2.0}
 
     def test_asks_for_likelihoods_only_where_it_uses_them(self, name):
         assert build_policy(name, {}, context()).candidates == ()
-        assert build_policy(name, {"reward": "signal"}, context()).candidates == TWO
+        assert build_policy(name, {"reward": "credit"}, context()).candidates == TWO
 
     def test_refuses_the_state_of_other_candidates(self, name):
         state = build_policy(name, {}, context((0.5, 2.0))).state_dict()

@@ -115,7 +115,7 @@ def test_pi_does_not_wind_up_at_the_end_of_its_range():
 
 
 def test_plateau_by_hand():
-    # Window 1, tolerance 0.05: 0.2 -> 0.5 moves; 0.52 is a plateau, T = 1.1 and the count starts anew;
+    # Window 1, tolerance 0.05: 0.2 -> 0.5 moves; 0.52 is a plateau, T = 1.1 and the count starts again;
     # 0.9 is the first reward since; 0.7 falls, which is no plateau; 0.72 is one, T = 1.2.
     settings = {"window": 1, "tolerance": 0.05}
     policy = build_policy("plateau", settings, context())

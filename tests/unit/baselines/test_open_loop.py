@@ -95,7 +95,7 @@ def test_staged_defaults_to_three_equal_stages():
     assert drawn("staged", {}, 1) == [1.4]
 
 
-def test_staged_changes_at_the_shares_it_is_given():
+def test_staged_changes_at_the_given_fractions():
     # 0.3 * 10 = step 3 and 0.9 * 10 = step 9.
     settings = {"stages": [0.7, 1.0, 1.1], "boundaries": [0.3, 0.9]}
     assert drawn("staged", settings, 10) == [0.7] * 3 + [1.0] * 6 + [1.1]
@@ -109,8 +109,8 @@ def test_a_boundary_on_a_step_is_not_moved_by_rounding():
 @pytest.mark.parametrize(
     "boundaries", [[], [0.5], [0.5, 0.5], [0.6, 0.4], [0.0, 0.5], [0.5, 1.0], [float("nan"), 0.5]]
 )
-def test_boundaries_must_be_rising_shares_one_for_each_later_stage(boundaries):
-    with pytest.raises(ValidationError, match="must be 2 rising shares"):
+def test_boundaries_must_be_rising_fractions_one_per_later_stage(boundaries):
+    with pytest.raises(ValidationError, match="must be 2 rising fractions"):
         build_policy("staged", {"boundaries": boundaries}, context())
 
 
@@ -133,7 +133,7 @@ def test_uniform_draws_every_candidate_equally_often():
     assert chisquare(counts).pvalue > 0.01
 
 
-def test_uniform_agrees_with_the_meta_policys_warmup():
+def test_uniform_agrees_with_the_meta_policys_warm_up():
     run = context(steps=50, warmup_steps=50)
     assert drawn("uniform", {}, 50, run) == drawn("tampo", {}, 50, run)
 

@@ -75,7 +75,7 @@ def test_one_seed_in_common_decides_nothing():
     assert "five less two is over the 1 seed that both finished" in judged.detail
     alone = beats_uniform(STUDY, without(runs("any", 1, 2) | runs("five", 3, 4)))
     assert alone.verdict == "undecided"
-    assert "one run a method: how runs vary is unknown" in alone.detail
+    assert "one run per method: how runs vary is unknown" in alone.detail
 
 
 def test_a_lost_comparison_on_one_seed_contradicts_nothing_but_another_may():

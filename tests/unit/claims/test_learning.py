@@ -44,7 +44,7 @@ def test_a_run_too_short_for_two_windows_has_none():
     assert windows(pd.DataFrame({"step": [0, 1], "reward": [1.0, 1.0]}), 30) is None
 
 
-def test_runs_weigh_alike_whatever_their_number_of_groups():
+def test_runs_are_weighted_equally_whatever_their_number_of_groups():
     found = rise([run([0, 1], [1, 1]), run([0] * 8, [1] * 8)], settings(), generator(0, "test"))
     assert (found.start[0], found.end[0], found.difference[0]) == (0.25, 1.0, 0.75)
     # Nothing varies in the ends, nor in the start of the second run.
@@ -94,7 +94,7 @@ def simulated(rng, groups, gain=0.0):
 def test_without_a_change_five_in_a_hundred_are_found():
     rng, trials = generator(1, "simulation"), 800
     p_values = [rise(simulated(rng, 24), settings(199), rng).p_value for _ in range(trials)]
-    # Three standard errors of a share of 800.
+    # Three standard errors of a proportion of 800.
     assert np.mean(np.array(p_values) <= 0.05) == pytest.approx(0.05, abs=0.023)
     assert np.mean(p_values) == pytest.approx(0.5, abs=0.035)
 
@@ -107,7 +107,7 @@ def test_the_interval_covers_the_true_rise():
 
 
 def write_run(results, method, seed, rewards):
-    """Write trajectories of one rollout a group, `rewards` [steps, groups]."""
+    """Write trajectories of one rollout per group, `rewards` [steps, groups]."""
     folder = results / "train" / method / f"seed{seed}"
     folder.mkdir(parents=True)
     rows = [(s, g, float(r)) for s, line in enumerate(rewards) for g, r in enumerate(line)]

@@ -23,7 +23,7 @@ EQUAL = dict.fromkeys(ALL, 0.0)
 AHEAD = EQUAL | {"five": 0.05}
 
 
-def test_parts_follow_from_policies_and_settings():
+def test_roles_follow_from_policies_and_settings():
     found = roles(claims_study())
     assert (found.base, found.tampo, found.fixed) == ("one", "five", ["two", "three"])
     assert (found.linear, found.uniform, found.replay) == (["four"], "any", "yoked")
@@ -32,7 +32,7 @@ def test_parts_follow_from_policies_and_settings():
     assert found.shuffled == "deaf"
 
 
-def test_methods_with_other_settings_play_no_part():
+def test_methods_with_other_settings_have_no_role():
     methods = [
         {"name": "base", "policy": "untrained"},
         {"name": "tampo", "policy": "tampo", "settings": {"normalisation": "softmax"}},
@@ -65,7 +65,7 @@ def test_a_method_ahead_of_all_is_supported_by_as_much_as_it_is():
     assert beats_schedules_at_eight(claims_study(), scored(AHEAD)).verdict == "supported"
 
 
-def test_one_better_rival_contradicts():
+def test_one_better_baseline_contradicts():
     judged = beats_schedules_at_one(claims_study(), scored(AHEAD | {"four": 0.1}))
     assert judged.verdict == "contradicted"
     assert judged.estimate == pytest.approx(-5, abs=1)
@@ -85,18 +85,18 @@ def test_lucky_runs_hide_what_steady_ones_show():
     assert judged.verdict == "undecided"
 
 
-def test_one_run_a_method_decides_nothing_however_large_the_difference():
+def test_one_run_per_method_decides_nothing_however_large_the_difference():
     study = claims_study(without=("yoked",), seeds=[1])
     judged = beats_schedules_at_one(study, scored(EQUAL | {"five": 0.3}, seeds=1))
     assert judged.verdict == "undecided"
     assert judged.low > 0
-    assert "one run a method" in judged.detail
+    assert "one run per method" in judged.detail
 
 
 def test_detail_names_every_comparison_its_tests_and_the_power():
     detail = beats_schedules_at_one(claims_study(), scored(AHEAD)).detail
-    for rival in ("two", "three", "four"):
-        assert f"five less {rival}: +" in detail
+    for baseline in ("two", "three", "four"):
+        assert f"five minus {baseline}: +" in detail
     assert "Holm" in detail
     assert "permutation of runs 0.00794 (at least 0.0079)" in detail
     assert "points with 80 % power" in detail
@@ -193,7 +193,7 @@ def test_the_rule_of_conjunctions():
     assert all_positive([0.0], [1.0], 0.95)[0] == "undecided"
 
 
-def test_equal_methods_are_seldom_told_apart():
+def test_equal_methods_seldom_differ_significantly():
     study, trials = claims_study(statistics={"resamples": 200}, seeds=[1, 2, 3]), 150
     compared = dict.fromkeys(("two", "three", "four", "five"), 0.0)
     wrong = sum(

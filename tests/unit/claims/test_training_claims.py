@@ -23,7 +23,7 @@ def inputs(**tables):
 
 
 def timed(tampo, fixed=(10.0, 12.0, 11.0)):
-    """Two steps a run; the two fixed temperatures take the same time."""
+    """Two steps per run; the two fixed temperatures take the same time."""
     rows = []
     for method, seconds in (("five", tampo), ("two", fixed), ("three", fixed)):
         for seed, total in enumerate(seconds, start=1):
@@ -38,7 +38,7 @@ def test_equal_times_take_no_longer():
     judged = takes_no_longer(STUDY, timed((10.0, 12.0, 11.0)))
     assert judged.verdict == "supported"
     assert (judged.estimate, judged.low, judged.high) == pytest.approx((1, 1, 1))
-    assert "five: 11.0 s and 200 tokens a run" in judged.detail
+    assert "five: 11.0 s and 200 tokens per run" in judged.detail
 
 
 def test_times_are_compared_seed_by_seed_on_a_logarithmic_scale():
@@ -58,7 +58,7 @@ def test_without_times_or_with_one_run_nothing_is_tested():
     assert takes_no_longer(STUDY, ClaimInputs(EMPTY, EMPTY)).detail == "there is no steps.csv"
     judged = takes_no_longer(STUDY, timed((10.0,), fixed=(10.0,)))
     assert judged.verdict == "not tested here"
-    assert judged.detail.startswith("one run a method")
+    assert judged.detail.startswith("one run per method")
     judged = takes_no_longer(STUDY, timed((10.0, 11.0)))
     assert judged.detail == "steps.csv lacks seeds of some methods"
 
@@ -104,12 +104,12 @@ def test_probability_of_lower_by_hand():
     assert probability_of_lower(second, first) == pytest.approx(1 - 6.5 / 8)
 
 
-def optimal(*shares, method_shares=None):
-    """Runs in which `share` of 1000 good trajectories peak at 0.7, and half of the bad ones."""
+def optimal(*fractions, by_method=None):
+    """Runs in which a fraction of 1000 good trajectories peak at 0.7, and half of the bad ones."""
     rows = []
     for method in ("two", "three"):
-        for seed, share in enumerate((method_shares or {}).get(method, shares), start=1):
-            for sign, low in (("positive", round(1000 * share)), ("negative", 500)):
+        for seed, fraction in enumerate((by_method or {}).get(method, fractions), start=1):
+            for sign, low in (("positive", round(1000 * fraction)), ("negative", 500)):
                 rows += [
                     {"method": method, "seed": seed, "sign": sign, "temperature": t, "count": n}
                     for t, n in ((0.7, low), (1.1, 1000 - low))
@@ -118,27 +118,27 @@ def optimal(*shares, method_shares=None):
 
 
 @pytest.mark.parametrize(
-    ("shares", "verdict"),
+    ("fractions", "verdict"),
     [
         ((0.90, 0.91, 0.89), "supported"),
-        # Apart in the other direction is apart, too.
+        # A difference in the other direction counts, too.
         ((0.10, 0.11, 0.09), "supported"),
         ((0.50, 0.51, 0.49), "contradicted"),
         ((0.30, 0.50, 0.90), "undecided"),
     ],
 )
-def test_separation_of_likelihood_optimal_temperatures(shares, verdict):
-    assert optimal_temperatures_differ(STUDY, optimal(*shares)).verdict == verdict
+def test_separation_of_likelihood_optimal_temperatures(fractions, verdict):
+    assert optimal_temperatures_differ(STUDY, optimal(*fractions)).verdict == verdict
 
 
 def test_the_separation_reported_is_the_weakest():
-    shares = {"two": (0.9, 0.91, 0.89), "three": (0.7, 0.71, 0.69)}
-    judged = optimal_temperatures_differ(STUDY, optimal(method_shares=shares))
-    # A share of 0.7 against 0.5: 0.35 + (0.35 + 0.15) / 2 = 0.6.
+    fractions = {"two": (0.9, 0.91, 0.89), "three": (0.7, 0.71, 0.69)}
+    judged = optimal_temperatures_differ(STUDY, optimal(by_method=fractions))
+    # A fraction of 0.7 against 0.5: 0.35 + (0.35 + 0.15) / 2 = 0.6.
     assert judged.estimate == pytest.approx(0.6)
     assert judged.verdict == "supported"
     assert "three: 0.600" in judged.detail
-    mixed = optimal(method_shares=shares | {"three": (0.5, 0.51, 0.49)})
+    mixed = optimal(by_method=fractions | {"three": (0.5, 0.51, 0.49)})
     assert optimal_temperatures_differ(STUDY, mixed).verdict == "contradicted"
 
 

@@ -57,7 +57,7 @@ def test_unpacked_it_is_the_study_byte_for_byte(finished_study, evidence):
     assert unpacked == {str(name): listed[str(name)] for name in contents(finished_study)}
 
 
-def test_the_same_study_gives_the_same_bytes(finished_study, evidence, tmp_path):
+def test_packing_is_reproducible_byte_for_byte(finished_study, evidence, tmp_path):
     write_archive(finished_study, tmp_path / "again", {})
     assert checksums(tmp_path / "again") == checksums(evidence)
 
@@ -82,7 +82,7 @@ def test_the_command_packs_what_verifies_and_says_how_much(finished_study, tmp_p
     assert main(["evidence", str(finished_study), "--out", str(out)]) == 0
 
 
-def test_evidence_verifies_and_stays_as_it_is(evidence, capsys):
+def test_evidence_verifies_and_is_left_unchanged(evidence, capsys):
     before = checksums(evidence)
     assert main(["verify", str(evidence)]) == 0
     printed = capsys.readouterr().out
@@ -102,7 +102,11 @@ def test_a_changed_response_is_found_in_its_line_of_the_packed_file(changed, sig
     if signed:
         sign_again(changed)
     found = found_in(changed)
-    assert (f"{RESPONSES}.xz", 3, "response 1: outcome 'correct', graded again 'wrong'") in found
+    assert (
+        f"{RESPONSES}.xz",
+        3,
+        "response 1: outcome 'correct', graded again 'wrong' by the rule 'exact text'",
+    ) in found
     assert any(SUMS in what for _, _, what in found) is not signed
     # run.json and checksums.json still have the first file's checksum.
     assert sum("checksum" in what and SUMS not in what for _, _, what in found) == 2
@@ -172,7 +176,7 @@ def test_a_folder_with_something_else_is_not_replaced(finished_study, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.md"]
 
 
-def test_evidence_is_made_anew_from_its_responses_after_a_change_of_the_project(
+def test_evidence_is_remade_from_its_responses_after_a_change_of_the_project(
     changed, evidence, monkeypatch
 ):
     monkeypatch.setattr("tampo.stages.report.RULE", "Another rule.")
@@ -190,7 +194,7 @@ def test_evidence_is_made_anew_from_its_responses_after_a_change_of_the_project(
     }
 
 
-def test_results_are_not_made_anew_here(finished_study, tmp_path, capsys):
+def test_results_are_not_remade_here(finished_study, tmp_path, capsys):
     words = ["evidence", str(finished_study), "--out", str(tmp_path / "out"), "--again"]
     assert main(words) == 2
     assert "is no evidence; the workflow makes its report again" in capsys.readouterr().err

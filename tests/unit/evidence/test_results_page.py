@@ -16,7 +16,7 @@ from tampo.evidence.results_page.against import comparison_table, comparisons, p
 from tampo.evidence.results_page.study import _learned
 from tampo.files import sha256_of
 
-RIVALS = ["two", "three", "four", "any", "yoked", "deaf"]
+BASELINES = ["two", "three", "four", "any", "yoked", "deaf"]
 """Of `claim_evidence`: two fixed temperatures, the linear schedule, and the three controls."""
 
 
@@ -56,7 +56,7 @@ def test_it_says_what_was_run_when_on_what_and_how(folder, page):
         f"snakemake results/table1.csv --config study={STUDY.name}\n",
         f"python -m tampo verify {folder / 'evidence' / STUDY.name}\n",
         f"`{sha256_of(folder / 'evidence' / STUDY.name / 'SHA256SUMS')}`",
-        "This study is no reproduction of the paper",
+        "This study does not reproduce the paper",
     ):
         assert text in page
 
@@ -75,10 +75,10 @@ def test_it_says_what_was_learned_and_what_follows_for_tampo(page):
     row = r"^\| cold +\| 4 +\| 0\.500 \[0\.500, 0\.500\] \| .* \| 0 of 2 +\| 1 +\| 1 +\|$"
     assert re.search(row, page, re.MULTILINE)
     assert "Pass@1 of `tampo`, averaged over benchmarks, is better than that of `cold` (+" in page
-    assert "it cannot tell learning the temperature from only varying it." in page
+    assert "it cannot separate learning the temperature from only varying it." in page
 
 
-def test_two_studies_stand_one_after_the_other(folder, page):
+def test_two_studies_follow_each_other(folder, page):
     place = folder / "evidence" / STUDY.name
     both = results_page([place, place], folder / "results.md")
     assert both.count(f"## Study `{STUDY.name}`") == 2 and "What the studies" in both
@@ -97,18 +97,23 @@ def test_evidence_that_was_changed_is_refused(evidence, tmp_path, capsys):
     assert f"{folder / 'report' / 'claims.csv'}: checksum" in capsys.readouterr().err
 
 
-def said(study, evidence):
-    found = {k: comparisons(study, evidence.problem_scores, k) for k in (1, 8)}
+def said(study, inputs):
+    found = {k: comparisons(study, inputs.problem_scores, k) for k in (1, 8)}
     return found, paragraph(study, found)
 
 
 def test_comparisons_are_those_of_the_verdicts():
-    study, evidence = claims_study(), scored(dict.fromkeys(ALL, 0.0) | {"five": 0.02})
-    found, _ = said(study, evidence)
-    assert [c.rival for c in found[1]] == RIVALS
-    claims = claims_table(study, evidence).set_index("id")
-    for claim, rivals in (("C1", RIVALS[:3]), ("X1", ["any"]), ("X2", ["yoked"]), ("X3", ["deaf"])):
-        own = [c.found for c in found[1] if c.rival in rivals]
+    study, inputs = claims_study(), scored(dict.fromkeys(ALL, 0.0) | {"five": 0.02})
+    found, _ = said(study, inputs)
+    assert [c.baseline for c in found[1]] == BASELINES
+    claims = claims_table(study, inputs).set_index("id")
+    for claim, baselines in (
+        ("C1", BASELINES[:3]),
+        ("X1", ["any"]),
+        ("X2", ["yoked"]),
+        ("X3", ["deaf"]),
+    ):
+        own = [c.found for c in found[1] if c.baseline in baselines]
         least = min(own, key=lambda difference: difference.difference)
         row = claims.loc[claim]
         assert [row["estimate"], row["low"], row["high"]] == pytest.approx(
@@ -117,41 +122,41 @@ def test_comparisons_are_those_of_the_verdicts():
 
 
 @pytest.mark.parametrize(("effect", "word"), [(0.2, "better"), (-0.2, "worse")])
-def test_a_difference_has_a_direction_where_its_interval_leaves_out_zero(effect, word):
+def test_a_difference_has_a_direction_where_its_interval_excludes_zero(effect, word):
     found, text = said(claims_study(), scored(dict.fromkeys(ALL, 0.0) | {"five": effect}))
     assert {c.word for k in (1, 8) for c in found[k]} == {f"is {word} than"}
     assert text.startswith(
         f"Pass@1 of `five`, averaged over benchmarks, is {word} than that of `two` ("
     )
-    assert "cannot be told" not in text
-    assert "In Pass@1 6 of 6 intervals of 95 % leave out zero; after Holm's adjustment" in text
-    assert ("speaks for learning it" in text) is (word == "better")
+    assert "significantly different" not in text
+    assert "In Pass@1, 6 of 6 95 % intervals exclude 0; after Holm's adjustment" in text
+    assert ("is evidence for learning it" in text) is (word == "better")
     assert ("it is better than none" in text) is (word == "worse")
 
 
-def test_equal_methods_are_told_apart_by_nothing():
+def test_equal_methods_do_not_differ_significantly():
     found, text = said(claims_study(), scored(dict.fromkeys(ALL, 0.0), stream=3))
-    assert {c.word for c in found[1]} == {"cannot be told from"}
-    assert "In Pass@1 no 95 % interval leaves out zero: nothing is shown." in text
-    assert "nothing here says that learning the temperature is what matters" in text
+    assert {c.word for c in found[1]} == {"is not significantly different from"}
+    assert "In Pass@1, no significant difference: every 95 % interval includes 0." in text
+    assert "nothing here shows that learning the temperature matters" in text
     assert re.search(
-        r"With 5 runs a method .* difference in Pass@1 of \d+\.\d points with 80 % power", text
+        r"With 5 runs per method .* difference in Pass@1 of \d+\.\d points with 80 % power", text
     )
-    assert text.endswith("after 40 steps of training, and about nothing else.")
+    assert text.endswith("after 40 steps of training, and for nothing else.")
 
 
-def test_rivals_are_told_apart_one_by_one():
+def test_baselines_are_compared_one_by_one():
     effects = dict.fromkeys(ALL, 0.0) | {"five": 0.1, "two": 0.3, "any": 0.1, "four": 0.1}
     _, text = said(claims_study(), scored(effects, stream=3))
     first = text.partition(". ")[0]
     better, worse, neither = re.fullmatch(
         r".* is better than that of (.*); is worse than that of (.*); "
-        r"cannot be told from that of (.*), where the interval holds zero",
+        r"is not significantly different from that of (.*), where the interval includes 0",
         first,
     ).groups()
     names = [re.findall(r"`(\w+)`", part) for part in (better, worse, neither)]
     assert names == [["three", "yoked", "deaf"], ["two"], ["four", "any"]]
-    assert "(`any`, `yoked` and `deaf`), it is better than `yoked` and `deaf` alone." in text
+    assert "(`any`, `yoked` and `deaf`), it is better than `yoked` and `deaf` only." in text
 
 
 def test_a_study_without_controls_or_power_says_so():
@@ -161,12 +166,12 @@ def test_a_study_without_controls_or_power_says_so():
     )
     assert (
         "The study has no uniform draws, replay of its temperatures or shuffled advantages: "
-        "it cannot tell" in text
+        "it cannot separate" in text
     )
-    assert "With one run a method it is unknown how runs vary" in text
+    assert "With one run per method, how runs vary is unknown" in text
 
 
-def test_a_study_without_tampo_says_nothing_of_it():
+def test_a_study_without_tampo_says_nothing_about_it():
     methods = [
         {"name": "base", "policy": "untrained"},
         {"name": "cold", "policy": "fixed", "settings": {"temperature": 0.7}},
@@ -176,10 +181,10 @@ def test_a_study_without_tampo_says_nothing_of_it():
     assert paragraph(study, {1: []}).startswith("The study has no TAMPO with the paper's settings")
 
 
-def test_the_table_of_comparisons_has_a_row_a_rival():
+def test_the_table_of_comparisons_has_one_row_per_baseline():
     found, _ = said(claims_study(), scored(dict.fromkeys(ALL, 0.0)))
     table = comparison_table(found)
-    assert list(table["TAMPO against"]) == RIVALS
+    assert list(table["TAMPO against"]) == BASELINES
     assert list(table["is"])[1:4] == [
         "fixed temperature",
         "rising linear schedule",

@@ -61,7 +61,11 @@ def test_a_changed_response_is_found_in_its_line(results, signed, capsys):
         sign_again(results, path)
     found = found_in(results)
     name = "evaluate/tampo/seed2/maxima.jsonl"
-    assert (name, 3, "response 1: outcome 'correct', graded again 'wrong'") in found
+    assert (
+        name,
+        3,
+        "response 1: outcome 'correct', graded again 'wrong' by the rule 'exact text'",
+    ) in found
     assert any(f[:2] == (name, None) and "checksum" in f[2] for f in found) is not signed
     assert main(["verify", str(results)]) == 1
     assert f"{path}:3: response 1: outcome" in capsys.readouterr().out
@@ -168,9 +172,10 @@ def test_other_problems_are_found(results):
     assert any(what.startswith("sums: problems 000000000000…") for _, _, what in found)
 
 
-def test_a_timeout_proves_nothing_and_is_named(results):
+@pytest.mark.parametrize("outcome", ["timeout", "error"])
+def test_what_was_not_decided_proves_nothing_and_is_named(results, outcome):
     path = results / "evaluate" / "base" / "seed1" / "sums.jsonl"
-    edit_line(path, 2, lambda row: row["responses"][0].update(outcome="timeout"))
+    edit_line(path, 2, lambda row: row["responses"][0].update(outcome=outcome))
     found = verify(results, progress=quiet)
     assert [(m.path, m.line) for m in found.undecided] == [(path, 2)]
     assert "undecided: " in found.text()

@@ -13,12 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tampo.grading import Grade, grade, grade_many, last_boxed
-from tampo.grading.comparison import Rule, Undecided, answers_agree, undecided
+from tampo.grading import Grade, grade_many, grade_record, last_boxed
+from tampo.grading.comparison import answers_agree
+from tampo.grading.tree import NotUnderstood
+from tampo.grading.verdict import Rule, Undecided, undecided
 
 
 def outcome(gold: str, answer: str, **record) -> str:
-    return grade(f"Hence \\boxed{{{answer}}}.", {"id": "t", "answer": [gold], **record}).outcome
+    return grade_record(
+        f"Hence \\boxed{{{answer}}}.", {"id": "t", "answer": [gold], **record}
+    ).outcome
 
 
 # --- The box -------------------------------------------------------------------------------------
@@ -59,12 +63,18 @@ def test_a_simple_box_at_the_end_is_found_after_any_prose(before, middle, conten
 
 
 def test_nothing_boxed_is_unparseable() -> None:
-    assert grade("It is 5.", {"id": "t", "answer": ["5"]}) == Grade("unparseable", None)
-    assert grade("\\boxed{}", {"id": "t", "answer": ["5"]}) == Grade("unparseable", "")
+    assert grade_record("It is 5.", {"id": "t", "answer": ["5"]}) == Grade(
+        "unparseable", None, "no box"
+    )
+    assert grade_record("\\boxed{}", {"id": "t", "answer": ["5"]}) == Grade(
+        "unparseable", "", "an empty box"
+    )
 
 
 def test_extracted_is_the_box_as_written() -> None:
-    assert grade("\\boxed{ x = 5 }", {"id": "t", "answer": ["5"]}) == Grade("correct", "x = 5")
+    assert grade_record("\\boxed{ x = 5 }", {"id": "t", "answer": ["5"]}) == Grade(
+        "correct", "x = 5", "same structure, value of x"
+    )
 
 
 def test_exact_answers_are_strings_not_mathematics() -> None:
@@ -84,7 +94,7 @@ def test_any_of_several_golds_is_accepted() -> None:
 @pytest.mark.parametrize("answer", [None, [], "5", [5]])
 def test_a_record_without_golds_is_named(answer) -> None:
     with pytest.raises(ValueError, match="record 'p7': answer is"):
-        grade("\\boxed{5}", {"id": "p7", "answer": answer})
+        grade_record("\\boxed{5}", {"id": "p7", "answer": answer})
 
 
 def test_a_malformed_tolerance_is_named() -> None:
@@ -188,7 +198,6 @@ x=5         | -5
 2021        | \pm 2021
 1:00        | 12:00
 12:00       | 1:00
-12          | 1 2
 18          | 18 or 19
 1,3         | 13
 (2,\infty)  | [2,\infty)
@@ -247,6 +256,7 @@ def test_different_answers(gold: str, answer: str) -> None:
 
 def test_an_answer_that_is_no_mathematics_is_unparseable() -> None:
     assert outcome("x+1", r"\foo{\bar") == "unparseable"
+    assert outcome("12", "1 2") == "unparseable"
     assert outcome("x+1", r"{{x+") == "unparseable"
 
 
@@ -308,20 +318,20 @@ LATEX = st.text(alphabet="0123456789abxE+-=/^_,.:;()[]{}\\ $%!&|*<>~", max_size=
 def test_notation_answers_or_abstains_whatever_is_written(gold, answer, multiple) -> None:
     try:
         verdict = answers_agree(gold, answer, Rule(multiple=multiple), undecided)
-    except Undecided:
+    except (Undecided, NotUnderstood):
         return
-    assert verdict in (True, False)
+    assert verdict.equal in (True, False)
 
 
 @given(LATEX)
 def test_every_answer_equals_itself(text: str) -> None:
-    assert answers_agree(text, text, Rule(), undecided)
+    assert answers_agree(text, text, Rule(), undecided).equal
 
 
 def test_importing_and_notation_load_no_computer_algebra() -> None:
     script = (
         "import sys\n"
-        "from tampo.grading import grade\n"
+        "from tampo.grading import grade_record as grade\n"
         "from tampo.grading import grader\n"
         "record = {'id': 't', 'answer': ['\\\\frac{1}{2}']}\n"
         "assert grade('\\\\boxed{0.5}', record).outcome == 'correct'\n"
@@ -329,7 +339,7 @@ def test_importing_and_notation_load_no_computer_algebra() -> None:
         "exact = {'id': 't', 'answer': ['A1'], 'answer_type': 'exact'}\n"
         "assert grade('\\\\boxed{A2}', exact).outcome == 'wrong'\n"
         "assert not grader._shared_pool._live\n"
-        "heavy = {'sympy', 'math_verify', 'torch', 'numpy', 'trl'} & set(sys.modules)\n"
+        "heavy = {'sympy', 'mpmath', 'pint', 'torch', 'numpy', 'trl'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)

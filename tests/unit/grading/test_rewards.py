@@ -46,8 +46,9 @@ def test_accuracy_reads_the_last_message_of_a_conversation() -> None:
     assert call(accuracy_reward, [conversation], record=[EXACT]) == [1.0]
 
 
-def test_a_timeout_is_not_scored_and_is_counted_by_name(monkeypatch) -> None:
-    grades = [Grade("timeout", "9^9"), Grade("correct", "1"), Grade("unparseable", None)]
+@pytest.mark.parametrize("outcome", ["timeout", "error"])
+def test_what_was_not_decided_is_not_scored_and_is_counted_by_name(outcome, monkeypatch) -> None:
+    grades = [Grade(outcome, "9^9"), Grade("correct", "1"), Grade("unparseable", None)]
     monkeypatch.setattr(
         tampo.grading.rewards, "grade_many", lambda pairs: grades[: len(list(pairs))]
     )
@@ -65,11 +66,13 @@ def test_a_timeout_is_not_scored_and_is_counted_by_name(monkeypatch) -> None:
         "grading/correct": pytest.approx(1 / 3),
         "grading/wrong": 0.0,
         "grading/unparseable": pytest.approx(1 / 3),
-        "grading/timeout": pytest.approx(1 / 3),
+        "grading/timeout": pytest.approx(float(outcome == "timeout") / 3),
+        "grading/error": pytest.approx(float(outcome == "error") / 3),
     }
     assert extra == {
-        "outcome": ["timeout", "correct", "unparseable"],
+        "outcome": [outcome, "correct", "unparseable"],
         "extracted": ["9^9", "1", ""],
+        "rule": ["", "", ""],
     }
 
 

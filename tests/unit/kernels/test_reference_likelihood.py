@@ -22,7 +22,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 def rollouts(seed: int, batch: int = 3, length: int = 6, vocabulary: int = 7, scale: float = 3.0):
-    """Random float64 logits, tokens and masks with at least one token a row."""
+    """Random float64 logits, tokens and masks with at least one token per row."""
     rng = torch.Generator().manual_seed(seed)
     logits = scale * torch.randn((batch, length, vocabulary), generator=rng, dtype=torch.float64)
     tokens = torch.randint(0, vocabulary, (batch, length), generator=rng)
@@ -90,7 +90,7 @@ def test_padding_on_either_side_changes_nothing(seed, left, right):
 
 @repeatable
 @given(seeds)
-def test_what_stands_at_masked_positions_counts_nowhere(seed):
+def test_masked_positions_count_nowhere(seed):
     logits, tokens, mask = rollouts(seed)
     before = trajectory_log_likelihoods(logits, tokens, mask, TEMPERATURES)
     logits[~mask] = math.inf

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tampo.files import checksums
-from tampo.grading import grade
+from tampo.grading import grade_record
 from tampo.models.pretrain import (
     IGNORED,
     Batch,
@@ -104,8 +104,8 @@ def test_the_grader_reads_worked_solutions_as_correct_and_junk_as_unparseable():
         for record in generate(name, 12, seed=4):
             worked = completion(name, record["problem"], "worked", 0.5, rng)
             junk = completion(name, record["problem"], "junk", 0.5, rng)
-            assert grade(worked, record).outcome == "correct"
-            assert grade(junk, record).outcome == "unparseable"
+            assert grade_record(worked, record).outcome == "correct"
+            assert grade_record(junk, record).outcome == "unparseable"
 
 
 def test_pretraining_never_shows_a_test_problem():

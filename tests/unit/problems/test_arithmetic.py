@@ -105,7 +105,7 @@ def test_guesses_are_right_as_often_as_asked_and_never_far_off():
     rng = random.Random(0)
     texts = [completion("sums", "3+5+2", "guess", 0.2, rng) for _ in range(4000)]
     guesses = [int(re.fullmatch(r"\\boxed\{(\d+)\}", text)[1]) for text in texts]
-    # Standard deviation of the share: 0.0063.
+    # Standard deviation of the fraction: 0.0063.
     assert sum(guess == 10 for guess in guesses) / 4000 == pytest.approx(0.2, abs=0.03)
     assert {guess - 10 for guess in guesses} == {0, *GUESS_ERRORS, *(-e for e in GUESS_ERRORS)}
 

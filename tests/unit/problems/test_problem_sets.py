@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from tampo.problems import problem_sets
-from tampo.problems.catalogue import BENCHMARKS, CATALOGUE
+from tampo.problems.catalogue import BENCHMARKS, CATALOGUE, Generated, Hub
 from tampo.problems.problem_sets import ProblemSetError, check, fingerprint, load_problems, source
 
 REAL = {
@@ -23,7 +23,7 @@ REAL = {
     "gsm8k-train-short": 435,
     "gsm8k-test-short": 68,
 }
-GENERATED = [name for name, entry in CATALOGUE.items() if entry.make is not None]
+GENERATED = [name for name, entry in CATALOGUE.items() if isinstance(entry.source, Generated)]
 
 
 def record(number: int, **changes) -> dict:
@@ -79,7 +79,7 @@ BROKEN = {
     "not an object": (2, "[1, 2]", "amc23.jsonl:3: a problem is a JSON object"),
     "missing key": (4, {"id": "p4", "problem": "?"}, "amc23.jsonl:5: key 'answer' is missing"),
     "unknown key": (0, record(0, anwser_type="exact"), "amc23.jsonl:1: unknown key 'anwser_type'"),
-    "duplicate id": (9, record(3), r"amc23.jsonl:10: id 'p3' stands already in .*amc23.jsonl:4"),
+    "duplicate id": (9, record(3), r"amc23.jsonl:10: id 'p3' already appears in .*amc23.jsonl:4"),
     "empty problem": (1, record(1, problem=" "), "amc23.jsonl:2: problem is empty"),
     "empty id": (1, record(1, id=""), "amc23.jsonl:2: id is empty"),
     "answer not a list": (1, record(1, answer="2"), "amc23.jsonl:2: answer must be list"),
@@ -191,14 +191,14 @@ ROWS = {
 @pytest.mark.parametrize("name", ROWS)
 def test_field_maps(name):
     row, expected = ROWS[name]
-    found = CATALOGUE[name].hub.record(row, 5)
+    found = CATALOGUE[name].source.record(row, 5)
     assert found == expected
     check([found], ["row"])
 
 
 def test_olympiadbench_flag_is_text():
     row = ROWS["olympiadbench"][0] | {"is_multiple_answer": "False"}
-    assert CATALOGUE["olympiadbench"].hub.record(row, 0)["multiple"] is False
+    assert CATALOGUE["olympiadbench"].source.record(row, 0)["multiple"] is False
 
 
 def hub(monkeypatch, rows):
@@ -241,7 +241,8 @@ def test_an_unpinned_set_is_read_and_recorded_at_the_revision_found(monkeypatch)
 
 
 def test_pinned_revisions_are_full_hashes():
-    pinned = [e.hub.revision for e in CATALOGUE.values() if e.hub and e.hub.revision]
+    hubs = [e.source for e in CATALOGUE.values() if isinstance(e.source, Hub)]
+    pinned = [hub.revision for hub in hubs if hub.revision]
     assert len(pinned) == 6
     assert all(re.fullmatch("[0-9a-f]{40}", revision) for revision in pinned)
 

@@ -32,11 +32,11 @@ SCORES = pd.DataFrame(
         "tampo",
         1,
         ("sums", "tokens", 5.0, 8),
-        ("sums", "at_limit", 0.25, 8),
+        ("sums", "length_limited", 0.25, 8),
         ("sums", "correct", 0.75, 8),
         ("sums", "wrong", 0.25, 8),
         ("maxima", "tokens", 10.0, 24),
-        ("maxima", "at_limit", 0.0, 24),
+        ("maxima", "length_limited", 0.0, 24),
         ("maxima", "correct", 1 / 3, 24),
         ("maxima", "truncated", 2 / 3, 24),
         ("training", "rollout_tokens", 100.0, 6),
@@ -53,11 +53,11 @@ SCORES = pd.DataFrame(
         ("training", "rollout_truncated", 0.0, 30),
         ("training", "seconds", 1800.0, 1),
     )
-    + rows("base", 1, ("sums", "tokens", 2.0, 8), ("sums", "at_limit", 0.0, 8))
+    + rows("base", 1, ("sums", "tokens", 2.0, 8), ("sums", "length_limited", 0.0, 8))
 )
 
 
-def test_costs_are_sums_over_seeds_and_shares_over_what_was_counted():
+def test_costs_are_sums_over_seeds_and_fractions_over_counts():
     table = cost_by_method(STUDY, SCORES).set_index("method")
     tampo = table.loc["tampo"]
     assert tampo["training_hours"] == 1.0 and tampo["training_cpu_hours"] == 1.0
@@ -67,7 +67,7 @@ def test_costs_are_sums_over_seeds_and_shares_over_what_was_counted():
     assert tampo["training_truncated"] == pytest.approx(5 / 40)
     assert tampo["evaluation_hours"] == pytest.approx(0.1)
     assert tampo["evaluation_tokens"] == pytest.approx(5 * 8 + 10 * 24)
-    assert tampo["evaluation_at_limit"] == pytest.approx(2 / 32)
+    assert tampo["evaluation_length_limited"] == pytest.approx(2 / 32)
 
 
 def test_what_was_not_trained_has_no_training_cost():
@@ -78,8 +78,9 @@ def test_what_was_not_trained_has_no_training_cost():
 
 def test_outcomes_are_whole_responses():
     scores = SCORES[SCORES["method"] == "tampo"]
-    extra = [("sums", outcome, 0.0, 8) for outcome in ("unparseable", "timeout", "truncated")]
-    extra += [("maxima", outcome, 0.0, 24) for outcome in ("wrong", "unparseable", "timeout")]
+    never = ("unparseable", "timeout", "error")
+    extra = [("sums", outcome, 0.0, 8) for outcome in (*never, "truncated")]
+    extra += [("maxima", outcome, 0.0, 24) for outcome in (*never, "wrong")]
     scores = pd.concat([scores, pd.DataFrame(rows("tampo", 1, *extra))])
     study = STUDY.model_copy(update={"methods": [STUDY.method("tampo")]})
     (counted,) = outcome_counts(study, scores).to_dict("records")
@@ -90,6 +91,7 @@ def test_outcomes_are_whole_responses():
         "wrong": 2,
         "unparseable": 0,
         "timeout": 0,
+        "error": 0,
         "truncated": 16,
     }
 

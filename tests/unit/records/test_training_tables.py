@@ -99,7 +99,7 @@ def test_a_number_that_only_some_runs_log_is_a_column_empty_for_the_others(tmp_p
     assert steps["coefficient"].isna().sum() == 6
 
 
-def test_policy_has_a_row_a_candidate_of_those_who_publish_a_distribution(results):
+def test_policy_has_one_row_per_candidate_where_a_distribution_is_published(results):
     policy = training_tables(STUDY, results)["policy"]
     assert set(policy["method"]) == {"tampo"}
     one = policy[policy["seed"] == 1]

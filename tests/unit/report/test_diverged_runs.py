@@ -126,7 +126,7 @@ def test_claims_rest_on_what_finished_and_say_so(one, every):
     assert claims.loc["C7", "detail"].endswith("runs that diverged (cold: 1 of 2 runs diverged)")
     assert claims.loc["C6", "verdict"] == "not tested here"
     assert claims.loc["C6", "detail"] == (
-        "one run a method: how runs vary is unknown; without runs that diverged "
+        "one run per method: how runs vary is unknown; without runs that diverged "
         "(cold: 1 of 2 runs diverged)"
     )
     claims = pd.read_csv(every / "report" / "claims.csv").set_index("id")

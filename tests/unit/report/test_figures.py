@@ -1,4 +1,4 @@
-"""Figures: their data by hand, drawn from it alone, the same bytes again, and skipped by name."""
+"""Figures: their data by hand, drawn from it alone, reproducible byte for byte, and skipped by name."""
 
 import dataclasses
 
@@ -222,7 +222,7 @@ def test_a_run_of_one_step_one_seed_and_one_candidate_is_drawn(tmp_path):
 # Data of single figures -----------------------------------------------------------------------------
 
 
-def test_a_running_mean_is_centred_cut_at_the_ends_and_leaves_gaps_out():
+def test_a_running_mean_is_centred_and_shorter_at_the_ends_and_skips_missing_values():
     reward = [0.0, 3.0, np.nan, 6.0, *[1.0] * 26]
     steps = pd.DataFrame({"method": "a", "seed": 1, "step": range(30), "reward": reward})
     # A tenth of 30 steps: a window of 3.
@@ -324,7 +324,7 @@ def test_costs_are_means_over_seeds_with_their_range_and_none_for_the_base_model
         cost_data(STUDY, evidence_of(scores=score_frame().head(0)))
 
 
-def test_learned_distributions_stand_beside_the_draws_of_the_same_methods_alone():
+def test_learned_distributions_are_shown_with_the_draws_of_the_same_methods_only():
     data = FIGURES["meta_policy"].data(STUDY, EVIDENCE)
     assert set(data["method"]) == {"tampo"}
     learned, drawn = (data[data["kind"] == kind] for kind in ("probability", "drawn"))
@@ -337,7 +337,7 @@ def test_learned_distributions_stand_beside_the_draws_of_the_same_methods_alone(
 
 
 @pytest.mark.parametrize("count", [1, 2, 4, 5, 25])
-def test_small_multiples_have_a_panel_a_title_on_a_page_of_one_width(count):
+def test_small_multiples_have_one_panel_per_title_at_one_page_width(count):
     titles = [f"method {i}" for i in range(count)]
     figure, panels = small_multiples(titles)
     assert isinstance(figure, Figure)

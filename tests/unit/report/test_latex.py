@@ -56,7 +56,7 @@ def test_every_row_has_the_cells_of_the_header():
     assert columns == "lrrr"
 
 
-def test_scores_stand_over_their_interval_and_are_marked():
+def test_scores_are_set_above_their_interval_and_marked():
     assert r"\shortstack{\textbf{44.5} \\ {\tiny [41.0, 48.1]}}" in TEXT
     assert r"\shortstack{\underline{1.0} \\ {\tiny [0.0, 2.0]}}" in TEXT
     assert r"\shortstack{60.0 \\ {\tiny [1.0, 99.0]}}" in TEXT

@@ -49,7 +49,7 @@ def test_a_table_that_was_not_published_stays_as_it_is(tmp_path):
         ("method,metric,average\nbase,pass@1,1\n", "no column source"),
         (
             "method,metric,source\nbase,pass@1,P\nbase,pass@1,S\n",
-            "base pass@1 stands twice",
+            "base pass@1 is duplicated",
         ),
     ],
 )

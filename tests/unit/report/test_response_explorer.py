@@ -58,5 +58,5 @@ def test_groups_are_dealt_out_evenly(sizes, most):
     assert sum(taken) == min(most, sum(sizes))
     assert all(0 <= t <= size for t, size in zip(taken, sizes, strict=True))
     unfinished = [t for t, size in zip(taken, sizes, strict=True) if t < size]
-    # Nobody who could have more has less than anybody else by more than one.
+    # No group that could have more has fewer than another by more than one.
     assert not unfinished or min(unfinished) >= max(taken) - 1

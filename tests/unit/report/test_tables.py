@@ -1,4 +1,4 @@
-"""Tables: right numbers in the right cells, the same bytes every time."""
+"""Tables: right numbers in the right cells, reproducible byte for byte."""
 
 import pandas as pd
 import pytest
@@ -9,7 +9,7 @@ from tampo.study.settings import Statistics
 from tampo.study.study import load_study
 
 SETTINGS = Statistics(resamples=200)
-SHARES = {
+FRACTIONS = {
     ("one", 1): (1.0, 0.0),
     ("one", 2): (1.0, 0.5),
     ("two", 1): (0.5, 0.5),
@@ -17,10 +17,10 @@ SHARES = {
 }
 
 
-def score_tables(shares=SHARES):
+def score_tables(fractions=FRACTIONS):
     """Two methods, two seeds, two benchmarks `a` and `b`; `b` scores twice as well, at most 1."""
     scores, problems = [], []
-    for (method, seed), values in shares.items():
+    for (method, seed), values in fractions.items():
         for benchmark, factor in (("b", 2), ("a", 1)):
             values_here = [min(1, factor * value) for value in values]
             key = {"method": method, "seed": seed, "benchmark": benchmark, "metric": "pass@1"}

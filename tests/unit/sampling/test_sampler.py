@@ -48,7 +48,7 @@ def test_frequencies_follow_the_tempered_distribution():
     tokens = sampler(torch.zeros(20_000, 1, dtype=torch.long), logits).argmax(-1)
     expected = torch.softmax(logits[0] / temperature, -1).numpy()
     observed = np.bincount(tokens.numpy(), minlength=4) / 20_000
-    # Four standard errors of a binomial share.
+    # Four standard errors of a binomial proportion.
     assert np.all(np.abs(observed - expected) < 4 * np.sqrt(expected * (1 - expected) / 20_000))
 
 
@@ -92,7 +92,7 @@ def test_log_probs_are_those_of_the_model_at_the_temperature(model):
 
 
 def test_a_prompt_is_read_once_however_many_completions_it_has(model):
-    """The same completions as one row at a time, from one pass over each different prompt."""
+    """The same completions as one row at a time, from one pass over each distinct prompt."""
     prompts = [[3, 4, 5], [6], [3, 4, 5], [7, 8], [6], [3, 4, 5]]
     alone = [sample(model, [p], [seed]) for seed, p in enumerate(prompts)]
     read = []

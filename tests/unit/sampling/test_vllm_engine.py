@@ -109,11 +109,11 @@ def test_first_tokens_come_from_the_nucleus_at_the_temperature(
     assert 1 < kept.sum() < len(kept)
     probabilities = ordered[kept] / ordered[kept].sum()
     expected = Counter()
-    for token, share in zip(ids[kept], probabilities.tolist(), strict=True):
+    for token, probability in zip(ids[kept], probabilities.tolist(), strict=True):
         # Special tokens have no text.
-        expected[tokenizer.decode([token], skip_special_tokens=True)] += share
+        expected[tokenizer.decode([token], skip_special_tokens=True)] += probability
     assert set(found) <= set(expected)
-    # Four standard errors of a share among `count` draws.
-    for text, share in expected.items():
-        error = (share * (1 - share) / count) ** 0.5
-        assert found[text] / count == pytest.approx(share, abs=4 * error), text
+    # Four standard errors of a proportion among `count` draws.
+    for text, probability in expected.items():
+        error = (probability * (1 - probability) / count) ** 0.5
+        assert found[text] / count == pytest.approx(probability, abs=4 * error), text

@@ -1,4 +1,4 @@
-"""The evaluation stage with vLLM's own engine on a micro model: stopped, it goes on to the same bytes."""
+"""The evaluation stage with vLLM's own engine on a micro model: stopped and continued to the same bytes."""
 
 import pytest
 from support.needs import need
@@ -11,7 +11,7 @@ need("vllm")
 pytestmark = pytest.mark.slow
 
 
-def test_a_stopped_evaluation_goes_on_to_the_same_responses(tmp_path, monkeypatch):
+def test_a_stopped_evaluation_continues_to_the_same_responses(tmp_path, monkeypatch):
     class Stop(Exception):
         pass
 

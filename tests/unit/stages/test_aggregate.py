@@ -77,10 +77,10 @@ def test_pass_at_k_is_the_mean_over_problems_of_the_unbiased_estimate(results, t
     assert scores["cold", 2, "sums", "pass@2"] == pytest.approx((1 + 5 / 6 + 1 / 2) / 3)
 
 
-def test_outcome_shares_limit_and_tokens_are_counted_over_responses():
+def test_outcomes_length_limit_and_tokens_are_fractions_over_responses():
     responses = [
         response("correct", 2),
-        response("correct", 4, "length"),
+        response("error", 4, "length"),
         response("truncated", 6, "length"),
         response("timeout", 8),
     ]
@@ -88,13 +88,14 @@ def test_outcome_shares_limit_and_tokens_are_counted_over_responses():
     problems = parse_samples([row], Benchmark(name="sums", samples=4))
     found = {r["metric"]: (r["value"], r["n"]) for r in score_rows(problems, [1])}
     assert found == {
-        "pass@1": (0.5, 1),
-        "correct": (0.5, 4),
+        "pass@1": (pytest.approx(0.25), 1),
+        "correct": (0.25, 4),
         "wrong": (0.0, 4),
         "unparseable": (0.0, 4),
         "timeout": (0.25, 4),
+        "error": (0.25, 4),
         "truncated": (0.25, 4),
-        "at_limit": (0.5, 4),
+        "length_limited": (0.5, 4),
         "tokens": (5.0, 4),
     }
     assert sum(found[outcome][0] for outcome in OUTCOMES) == 1
@@ -109,19 +110,19 @@ def test_per_problem_scores_average_to_the_score():
     assert sum(per_problem) / 3 == pytest.approx(score)
 
 
-def test_rows_stand_in_the_studys_order_and_bytes_do_not_change(results, tmp_path):
+def test_rows_are_in_the_studys_order_and_reproducible_byte_for_byte(results, tmp_path):
     aggregate(STUDY, results, tmp_path / "one")
     aggregate(STUDY, results, tmp_path / "two")
     table = pd.read_csv(tmp_path / "one" / "scores.csv")
     assert list(dict.fromkeys(table["method"])) == ["base", "cold", "tampo"]
-    assert list(table["seed"][:18]) == [1] * 9 + [2] * 9
+    assert list(table["seed"][:20]) == [1] * 10 + [2] * 10
     assert list(dict.fromkeys(table["benchmark"])) == ["sums", "evaluation", "training"]
     for name in ("scores.csv", "problem_scores.csv"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
-def test_costs_stand_beside_the_scores(results, tmp_path):
-    """Six steps of 4 rollouts: 40 tokens, 2 s of wall clock, 1.5 s of processor, a quarter cut off."""
+def test_costs_are_listed_with_the_scores(results, tmp_path):
+    """Six steps of 4 rollouts: 40 tokens, 2 s of wall clock, 1.5 s of processor, a quarter length-limited."""
     aggregate(STUDY, results, tmp_path / "out")
     scores = scores_of(tmp_path / "out")
     cost = scores["tampo", 1, "training"]
@@ -177,7 +178,7 @@ def test_every_missing_run_is_named_and_nothing_is_written(results, tmp_path):
     ("lines", "reason"),
     [
         ([line("a", 1), line("b", 1)], "2 problems, the study asks for 3"),
-        ([line("a", 1), line("b", 1), line("b", 1)], "problem 'b' stands twice"),
+        ([line("a", 1), line("b", 1), line("b", 1)], "problem 'b' is duplicated"),
         (
             [line("a", 1), line("b", 1), line("c", 1, samples=3)],
             "problem 'c' has 3 responses, the study asks for 4",
@@ -198,7 +199,7 @@ def test_an_incomplete_run_is_refused_with_its_file_and_reason(results, tmp_path
     assert f"evaluate/tampo/seed2/sums.jsonl: {reason}" in str(caught.value)
 
 
-def test_a_cut_off_line_is_named_by_file_and_line(results, tmp_path):
+def test_an_incomplete_line_is_named_by_file_and_line(results, tmp_path):
     path = layout.evaluate_folder(results, "base", 1) / "sums.jsonl"
     path.write_text(path.read_text()[:-30])
     with pytest.raises(IncompleteResults, match=r"sums\.jsonl:3: not JSON"):

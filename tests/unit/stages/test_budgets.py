@@ -58,7 +58,7 @@ def test_a_longer_response_is_truncated_at_the_budget_and_a_shorter_one_stays(re
     # One correct of four: a pair misses it in 3 of 6 draws.
     assert scores["pass@2@4"] == pytest.approx(0.5)
     assert (scores["truncated"], scores["truncated@8"], scores["truncated@4"]) == (0.25, 0.5, 0.75)
-    assert (scores["at_limit@8"], scores["wrong@8"], scores["tokens@8"]) == (0.5, 0, 7.0)
+    assert (scores["length_limited@8"], scores["wrong@8"], scores["tokens@8"]) == (0.5, 0, 7.0)
 
 
 def test_budgets_add_scores_and_change_none(results, tmp_path):

@@ -61,7 +61,7 @@ def responses(out, name):
 
 
 @pytest.mark.parametrize("benchmark", BENCHMARKS, ids=lambda b: b["name"])
-def test_one_line_a_problem_with_all_responses(model, finished, benchmark):
+def test_one_line_per_problem_with_all_responses(model, finished, benchmark):
     rows = read_jsonl(finished / f"{benchmark['name']}.jsonl")
     problems = load_problems(benchmark["name"], limit=benchmark["limit"])
     assert [(r["id"], r["answer"]) for r in rows] == [(p["id"], p["answer"]) for p in problems]
@@ -75,7 +75,14 @@ def test_one_line_a_problem_with_all_responses(model, finished, benchmark):
     for row in rows:
         assert len(row["responses"]) == benchmark["samples"]
         for response in row["responses"]:
-            assert set(response) == {"response", "extracted", "outcome", "finish", "tokens"}
+            assert set(response) == {
+                "response",
+                "extracted",
+                "outcome",
+                "rule",
+                "finish",
+                "tokens",
+            }
 
 
 def test_samples_of_a_problem_differ(finished):
@@ -90,7 +97,7 @@ def test_tokens_and_finish_fit_the_limit(finished):
     assert {r["finish"] for r in found} == {"stop", "length"}
 
 
-def test_truncated_means_cut_off_without_a_box(finished):
+def test_truncated_means_length_limited_without_a_box(finished):
     found = responses(finished, "sums") + responses(finished, "counts")
     for response in found:
         cut_off = response["finish"] == "length" and response["extracted"] is None
@@ -129,8 +136,8 @@ def test_standard_errors_are_over_problems(finished, record):
     rows = read_jsonl(finished / "sums.jsonl")
     scores = record["lm_eval"]["results"]["sums"]
     for metric, outcome in (("pass@1", "correct"), ("truncated", "truncated")):
-        shares = [fmean(r["outcome"] == outcome for r in row["responses"]) for row in rows]
-        expected = stdev(shares) / len(shares) ** 0.5
+        fractions = [fmean(r["outcome"] == outcome for r in row["responses"]) for row in rows]
+        expected = stdev(fractions) / len(fractions) ** 0.5
         assert scores[f"{metric}_stderr,all"] == pytest.approx(expected)
     assert expected > 0
     assert record["benchmarks"]["sums"]["pass@1"]["stderr"] == scores["pass@1_stderr,all"]
@@ -145,7 +152,7 @@ def test_nothing_is_left_of_the_partial_responses(finished):
     }
 
 
-def test_progress_is_told_after_every_chunk(finished):
+def test_progress_is_reported_after_every_chunk(finished):
     lines = (finished / "progress.txt").read_text().splitlines()
     # 4 chunks of 2 problems hold the first 7, 2 chunks the first 4.
     assert [line.partition(":")[0] for line in lines] == ["sums"] * 4 + ["counts"] * 2
@@ -343,7 +350,7 @@ def test_partial_responses_of_another_identity_are_discarded(tmp_path):
     assert lines == [f"{path}: discarded, it was made under other seed"]
 
 
-def test_a_file_torn_in_its_first_line_begins_anew(tmp_path):
+def test_a_file_torn_in_its_first_line_starts_over(tmp_path):
     path = tmp_path / "p.jsonl"
     path.write_bytes(b'{"identi')
     stored = PartialResponses(path, {"seed": 1})

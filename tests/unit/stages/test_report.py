@@ -1,4 +1,4 @@
-"""The report stage: every file of the contract, the right numbers in them, the same bytes again."""
+"""The report stage: every file of the contract, the right numbers in them, reproducible byte for byte."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from support.finished_study import HOSTILE, STUDY, report
 from tampo.files import checksums, sha256_of
 from tampo.report.figures import FIGURES
 from tampo.report.page.sections import number
-from tampo.stages.report import References
+from tampo.study.references import References
 from tampo.study.study import load_study
 
 
@@ -83,12 +83,12 @@ def test_tables_show_marks_only_where_the_difference_is_clear(finished_study):
 
 def test_a_study_that_is_no_reproduction_says_so(finished_study):
     text = (finished_study / "report" / "table1.md").read_text()
-    assert "This study is no reproduction of the paper" in text
+    assert "This study does not reproduce the paper" in text
     assert "published_" not in text
     assert "training.steps" in section(finished_study, "departures")
 
 
-def test_published_numbers_stand_beside_ours_and_not_in_our_csv(results, tmp_path):
+def test_published_numbers_are_shown_beside_ours_and_not_in_our_csv(results, tmp_path):
     published, studies = tmp_path / "published", tmp_path / "studies"
     (published / STUDY.name).mkdir(parents=True)
     numbers = "method,metric,average,sums,source\ntampo,pass@1,12.34,,P\n"
@@ -127,7 +127,9 @@ def test_the_page_has_gains_and_chances_of_every_trained_method(finished_study):
     assert robust.loc["tampo", "improvement"] == 0.5
     assert robust["improvement"].between(0, 1).all()
     text = section(finished_study, "tables")
-    assert "Scores that no single benchmark decides" in text and "chance to beat tampo" in text
+    assert (
+        "Scores that no single benchmark decides" in text and "probability of beating tampo" in text
+    )
     for method in robust.itertuples():
         assert f"{number(method.iqm)} [{number(method.iqm_low)}, " in text
 
@@ -162,9 +164,9 @@ def test_failures_are_counted_by_method(finished_study):
         r'<th scope="row">base</th>(.*?)</tr>', section(finished_study, "failures"), re.DOTALL
     )
     numbers = re.findall(r">([\d,]+)<", row[1])
-    # responses, correct, wrong, unparseable, timeout, truncated: in each of two benchmarks the first
-    # problem of seed 1 has one response without an answer and one cut off.
-    assert numbers == ["28", "0", "24", "2", "0", "2"]
+    # responses, correct, wrong, unparseable, timeout, error, truncated: in each of two benchmarks
+    # the first problem of seed 1 has one response without an answer and one truncated.
+    assert numbers == ["28", "0", "24", "2", "0", "0", "2"]
 
 
 def test_irregular_runs_are_named(results):

@@ -36,7 +36,8 @@ def test_a_run_leaves_the_files_of_the_contract(trained):
     assert record["files"]["steps.jsonl"] == sha256_of(trained / "steps.jsonl")
     assert [s["step"] for s in read_jsonl(trained / "steps.jsonl")] == list(range(6))
     assert record["problems_left_out"]["ids"] == []
-    # Without a group of mixed rewards nothing would be learned, and equal bytes would prove little.
+    # Without a group with non-zero reward variance nothing would be learned, and equal bytes would prove
+    # little.
     assert any(s["mixed_groups"] > 0 for s in read_jsonl(trained / "steps.jsonl"))
 
 

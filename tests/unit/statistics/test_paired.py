@@ -13,7 +13,7 @@ from tampo.statistics.paired import (
     pair_generator,
     paired_differences,
     problem_deviations,
-    problem_share,
+    problem_fraction,
 )
 from tampo.study.settings import Statistics
 
@@ -42,15 +42,15 @@ def test_standard_error_and_freedom_of_one_seed_are_those_of_a_paired_t_test():
     assert found.freedom == pytest.approx(4)
 
 
-def test_problem_share_by_hand():
+def test_problem_fraction_by_hand():
     # Rows differ by a constant: no residual, all variance between problems is their own.
-    assert problem_share(np.array([[0.0, 0.5], [0.25, 0.75]])) == pytest.approx(1)
-    # Problem means are 0.25 and 0.25: no variance to share.
-    assert problem_share(np.array([[0.0, 0.5], [0.5, 0.0]])) == 1
+    assert problem_fraction(np.array([[0.0, 0.5], [0.25, 0.75]])) == pytest.approx(1)
+    # Problem means are 0.25 and 0.25: no variance to split.
+    assert problem_fraction(np.array([[0.0, 0.5], [0.5, 0.0]])) == 1
     # Means 0.25 and 0.5, grand 0.375; MS_problem = 2 * 0.03125 = 0.0625. Run means 0.25, 0.5;
     # residuals are 0.125 in every cell but for sign: MS_residual = 4 * 0.015625 / 1 = 0.0625.
-    assert problem_share(np.array([[0.0, 0.5], [0.5, 0.5]])) == pytest.approx(0)
-    assert problem_share(np.array([[0.0, 0.5, 1.0]])) == 1
+    assert problem_fraction(np.array([[0.0, 0.5], [0.5, 0.5]])) == pytest.approx(0)
+    assert problem_fraction(np.array([[0.0, 0.5, 1.0]])) == 1
 
 
 @pytest.mark.parametrize(("won", "lost"), [(1, 0), (3, 1), (6, 6)])
@@ -169,7 +169,7 @@ def test_counting_the_residual_twice_would_cover_too_much():
     assert covered / trials > 0.985
 
 
-def test_difference_table_has_a_row_a_pair_and_benchmark():
+def test_difference_table_has_one_row_per_pair_and_benchmark():
     scores = problem_score_frame(
         {
             ("x", "one"): [[1.0, 0.5], [1.0, 0.5]],

@@ -34,11 +34,11 @@ def test_no_correct_response_gives_a_positive_zero() -> None:
     assert math.copysign(1, pass_at_k(8, 0, 4)) == 1
 
 
-def test_is_the_share_of_subsets_that_hold_a_correct_response() -> None:
+def test_is_the_fraction_of_subsets_with_a_correct_response() -> None:
     n, c, k = 7, 3, 3
     subsets = list(combinations(range(n), k))
-    share = sum(any(i < c for i in subset) for subset in subsets) / len(subsets)
-    assert pass_at_k(n, c, k) == pytest.approx(share, rel=1e-14)
+    fraction = sum(any(i < c for i in subset) for subset in subsets) / len(subsets)
+    assert pass_at_k(n, c, k) == pytest.approx(fraction, rel=1e-14)
 
 
 @pytest.mark.parametrize(("rate", "n", "k"), [(0.1, 16, 8), (0.5, 8, 2), (0.02, 64, 8)])

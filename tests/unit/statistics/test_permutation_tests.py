@@ -24,7 +24,7 @@ def test_one_run_each_swaps_problems():
     assert (found.p_value, found.unit, found.smallest) == (pytest.approx(2 / 8), "problem", 2 / 8)
 
 
-def test_benchmarks_weigh_alike_whatever_their_size():
+def test_benchmarks_are_weighted_equally_whatever_their_size():
     # Two wins on two problems, three losses on ten: 1 - 0.3 = 0.7 before halving. Of 32 swaps of
     # +-0.5 +-0.5 +-0.1 +-0.1 +-0.1, the 16 whose first two agree reach 0.7 or more.
     first = {"small": np.ones((1, 2)), "large": np.array([[0.0] * 3 + [0.5] * 7])}
@@ -73,7 +73,7 @@ def test_true_nulls_are_rejected_no_more_often_than_promised(runs, run_sd, share
     assert (values <= 0.10).mean() <= 0.135
 
 
-def test_swapping_problems_would_take_luck_for_merit():
+def test_swapping_problems_would_mistake_luck_for_merit():
     assert (null_p_values(5, "problem", 0.3, 0.0, trials=100) <= 0.05).mean() > 0.3
 
 

@@ -45,7 +45,7 @@ def test_jeffreys_interval_is_a_beta_interval(hits, units):
 def test_jeffreys_interval_holds_its_ends():
     assert jeffreys_interval(0.0, 3, 0.95) == (0.0, pytest.approx(beta.ppf(0.975, 0.5, 3.5)))
     assert jeffreys_interval(1.0, 3, 0.95) == (pytest.approx(beta.ppf(0.025, 3.5, 0.5)), 1.0)
-    with pytest.raises(ValueError, match=r"share 1.2 of 3 units"):
+    with pytest.raises(ValueError, match=r"proportion 1.2 of 3 units"):
         jeffreys_interval(1.2, 3, 0.95)
 
 
@@ -53,6 +53,6 @@ def test_jeffreys_interval_covers_on_average():
     rng = generator(2, "jeffreys")
     truth = rng.random(4000)
     seen = rng.binomial(10, truth) / 10
-    ends = [jeffreys_interval(share, 10, 0.95) for share in seen]
+    ends = [jeffreys_interval(proportion, 10, 0.95) for proportion in seen]
     covered = [low <= p <= high for (low, high), p in zip(ends, truth, strict=True)]
     assert np.mean(covered) == pytest.approx(0.95, abs=0.015)

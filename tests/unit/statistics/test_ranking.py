@@ -11,12 +11,12 @@ from tampo.study.settings import Statistics
 SETTINGS = Statistics(resamples=400)
 
 
-def tables(shares, problems=40, seeds=(1, 2, 3)):
-    """Score tables of one benchmark on which a method solves its first `share` of the problems."""
+def tables(fractions, problems=40, seeds=(1, 2, 3)):
+    """Score tables of one benchmark on which a method solves the first fraction of the problems."""
     scores, problem_scores = [], []
-    for method, share in shares.items():
+    for method, fraction in fractions.items():
         for seed in seeds:
-            values = (np.arange(problems) < share * problems).astype(float)
+            values = (np.arange(problems) < fraction * problems).astype(float)
             key = {"method": method, "seed": seed, "benchmark": "sums", "metric": "pass@1"}
             scores.append(key | {"value": values.mean(), "n": problems})
             problem_scores += [
@@ -26,10 +26,10 @@ def tables(shares, problems=40, seeds=(1, 2, 3)):
     return pd.DataFrame(scores), pd.DataFrame(problem_scores)
 
 
-def marked(shares, **sizes):
+def marked(fractions, **sizes):
     """Marks as {(method, column): mark}."""
-    scores, problem_scores = tables(shares, **sizes)
-    table = score_table(scores, problem_scores, list(shares), ["pass@1"], SETTINGS)
+    scores, problem_scores = tables(fractions, **sizes)
+    table = score_table(scores, problem_scores, list(fractions), ["pass@1"], SETTINGS)
     found = marks(table, problem_scores, SETTINGS)
     return {(table["method"][row], column): mark for (row, column), mark in found.items()}
 
@@ -59,12 +59,12 @@ def test_the_last_of_two_is_not_second_best():
     assert set(marked({"a": 0.9, "b": 0.1}).values()) == {BEST}
 
 
-@pytest.mark.parametrize("shares", [{"alone": 0.5}])
-def test_a_row_without_a_rival_is_not_best(shares):
-    assert marked(shares) == {}
+@pytest.mark.parametrize("fractions", [{"alone": 0.5}])
+def test_a_row_with_nothing_to_compare_is_not_best(fractions):
+    assert marked(fractions) == {}
 
 
-def test_metrics_are_ranked_apart():
+def test_metrics_are_ranked_separately():
     scores, problem_scores = tables({"a": 0.9, "b": 0.1})
     swapped = {"a": "b", "b": "a"}
     both = [

@@ -20,7 +20,7 @@ from tampo.study.settings import Statistics
 SETTINGS = Statistics(resamples=500)
 
 
-def test_gain_is_the_share_of_the_unsolved_that_was_solved():
+def test_gain_is_the_fraction_of_the_unsolved_that_was_solved():
     found = gain(np.array([0.2, 0.6, 1.0, 0.1]), np.array(0.2))
     assert found == pytest.approx([0, 0.5, 1, -0.125])
 
@@ -81,12 +81,12 @@ def test_table_says_what_was_left_out_and_holds_its_estimates():
     assert base["improvement_high"] > 0.5
 
 
-def test_profiles_fall_and_hold_their_share():
+def test_profiles_fall_and_lie_inside_their_interval():
     profiles = performance_profiles(problem_score_frame(SCORES), ["x"], "base", "pass@1", SETTINGS)
-    assert np.all(np.diff(profiles["share"]) <= 0)
-    assert np.all(profiles["low"] <= profiles["share"])
-    assert np.all(profiles["share"] <= profiles["high"])
-    at = profiles.set_index("threshold")["share"]
+    assert np.all(np.diff(profiles["fraction"]) <= 0)
+    assert np.all(profiles["low"] <= profiles["fraction"])
+    assert np.all(profiles["fraction"] <= profiles["high"])
+    at = profiles.set_index("threshold")["fraction"]
     assert (at[0.0], at[0.5], at[1.0]) == (1, 0.25, 0)
 
 

@@ -5,7 +5,7 @@ from support.paths import ROOT
 from support.studies import micro_study
 
 from tampo.stages.report import stored_study
-from tampo.study.departures import ABSENT, departures, rulings, source_tags
+from tampo.study.departures import ABSENT, departures, our_choices, source_tags
 from tampo.study.study import load_study
 
 PAPER = ROOT / "workflow" / "studies" / "paper.yaml"
@@ -13,7 +13,7 @@ PAPER = ROOT / "workflow" / "studies" / "paper.yaml"
 
 @pytest.fixture
 def published(tmp_path):
-    """The micro study as a file, with tags in every place where a tag may stand."""
+    """The micro study as a file, with tags in every place where a tag may be."""
     text = stored_study(micro_study())
     for old, new in (
         ("  steps: 6\n", "  steps: 6 # [P]\n"),
@@ -74,8 +74,8 @@ def test_settings_that_only_cost_are_left_out(published):
     assert rows(study, published) == {}
 
 
-def test_rulings_are_the_values_tagged_so(published):
-    assert rulings(published).to_dict("records") == [
+def test_our_choices_are_the_values_tagged_so(published):
+    assert our_choices(published).to_dict("records") == [
         {"key": "training.group_size", "note": "nobody said how many"}
     ]
 
@@ -85,4 +85,4 @@ def test_the_paper_study_tags_what_it_takes_from_the_paper():
     assert tags["training.learning_rate"][0] == "P"
     assert tags["training.kl_coefficient"][0] == "O"
     assert tags["methods.tampo"][0] == "P"
-    assert {"seeds", "evaluation.max_tokens"} <= set(rulings(PAPER)["key"])
+    assert {"seeds", "evaluation.max_tokens"} <= set(our_choices(PAPER)["key"])

@@ -8,7 +8,7 @@ from tampo.study.resources import JobResources, Resources, TrainResources, accum
 from tampo.study.settings import Training
 
 
-def test_without_a_word_a_study_asks_for_one_process_and_no_gpu():
+def test_by_default_a_study_asks_for_one_process_and_no_gpu():
     train = Resources().train
     assert (train.gpus, train.num_processes, train.engine) == (0, 1, "ddp")
 
@@ -18,7 +18,7 @@ def test_the_time_limit_grows_with_the_attempt_up_to_what_is_granted():
     assert [resources.minutes_of(attempt) for attempt in (1, 2, 3, 4)] == [40, 80, 100, 100]
 
 
-def test_there_is_one_process_a_gpu():
+def test_there_is_one_process_per_gpu():
     assert TrainResources(gpus=8).num_processes == 8
     assert TrainResources(processes=3).num_processes == 3
     with pytest.raises(ValidationError, match="processes is 2 with gpus 8; legal: null or 8"):
@@ -58,7 +58,7 @@ def test_a_batch_that_does_not_divide_stops_the_study_before_it_starts():
         micro_study(resources={"train": {"processes": 3}})
 
 
-def test_resources_run_nothing_again():
+def test_a_change_of_resources_reruns_nothing():
     more = micro_study(resources={"train": {"mem_mb": 9000, "minutes": 5, "processes": 2}})
     for stage in ("model", "train", "evaluate", "aggregate", "report"):
         assert more.slice(stage, "tampo") == micro_study().slice(stage, "tampo")

@@ -52,7 +52,7 @@ def change(content, path, value):
     return content
 
 
-# One a kind of mistake: where it is made, the value, and what the error must say.
+# One per kind of mistake: where it is made, the value, and what the error must say.
 BROKEN = {
     "unknown key": ("trainings", {}, ["trainings: unknown key; allowed: name, description, model"]),
     "unknown nested key": ("training.stepz", 3, ["training.stepz: unknown key", "steps", "got 3"]),
@@ -120,7 +120,7 @@ BROKEN = {
         [1.0, 0.9],
         ["training.candidate_temperatures: must be ascending", "got [1.0, 0.9]"],
     ),
-    "seed twice": ("seeds", [1, 2, 1], ["seeds: 1 is listed twice; each may stand once"]),
+    "seed twice": ("seeds", [1, 2, 1], ["seeds: 1 is listed twice; list it once"]),
     "negative seed": ("seeds", [-1], ["seeds.0:", "greater than or equal to 0", "got -1"]),
     "method twice": ("methods.1.name", "tampo", ["methods: 'tampo' is listed twice"]),
     "benchmark twice": ("benchmarks.1.name", "sums", ["benchmarks: 'sums' is listed twice"]),
@@ -278,7 +278,7 @@ def test_a_missing_key_is_named(valid, tmp_path):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        pytest.param("name: a\nname: b\n", "line 2: key 'name' stands twice", id="key-twice"),
+        pytest.param("name: a\nname: b\n", "line 2: key 'name' is duplicated", id="key-twice"),
         pytest.param("name: [a\n", "not YAML: ", id="not-yaml"),
         pytest.param("- name\n", "a study is a mapping of keys", id="list"),
         pytest.param("", "a study is a mapping of keys", id="empty"),
@@ -323,7 +323,7 @@ def test_the_studies_tell_editors_of_the_schema(path):
     assert first == f"# yaml-language-server: $schema=../schemas/{SCHEMA.name}"
 
 
-def test_the_schema_is_in_step_with_the_types(capsys):
+def test_the_schema_matches_the_types(capsys):
     assert main(["schema"]) == 0
     stale = f"run: python -m tampo schema > {SCHEMA.relative_to(ROOT)}"
     assert capsys.readouterr().out == SCHEMA.read_text(), stale
@@ -339,7 +339,7 @@ STAGES = ("model", "train", "evaluate", "aggregate", "report")
 
 
 def slices(study):
-    """Every slice of a study by what it stands for."""
+    """Every slice of a study by name."""
     stages = {stage: study.slice(stage) for stage in STAGES if stage != "train"}
     return stages | {method: study.slice("train", method) for method in study.trained_methods}
 

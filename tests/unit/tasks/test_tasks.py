@@ -11,7 +11,7 @@ from lm_eval.tasks import TaskManager
 from support.studies import micro_study
 
 from tampo.models.pretrain import build_tokenizer
-from tampo.problems.catalogue import BENCHMARKS, CATALOGUE
+from tampo.problems.catalogue import BENCHMARKS, CATALOGUE, Generated
 from tampo.problems.problem_sets import load_problems
 from tampo.problems.prompts import Prompt, messages
 from tampo.sampling.partial import Response
@@ -20,7 +20,7 @@ from tampo.tasks import TASKS, benchmark
 from tampo.tasks.loading import load_tasks
 
 FIVE = {"aime24": 30, "math500": 500, "amc23": 40, "minerva": 272, "olympiadbench": 675}
-GENERATED = [name for name in BENCHMARKS if CATALOGUE[name].make is not None]
+GENERATED = [name for name in BENCHMARKS if isinstance(CATALOGUE[name].source, Generated)]
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +147,7 @@ def test_documents_run_by_themselves_in_plain_lm_eval(manager):
             "wrong": 8 * (8 - solved),
             "unparseable": 0,
             "timeout": 0,
+            "error": 0,
             "truncated": 0,
         }
 
@@ -204,5 +205,6 @@ def test_outcomes_are_counted_over_problems():
         "wrong": 1,
         "unparseable": 0,
         "timeout": 0,
+        "error": 0,
         "truncated": 0,
     }

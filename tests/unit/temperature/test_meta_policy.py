@@ -1,4 +1,4 @@
-"""TAMPO's meta-policy against a reference in exact arithmetic, its rulings, state and diagnostics."""
+"""TAMPO's meta-policy against a reference in exact arithmetic, our choices, state and diagnostics."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_constructor_and_settings_have_the_same_defaults():
         assert getattr(built, name) == getattr(plain, name), name
 
 
-class TestRulings:
+class TestOurChoices:
     def test_before_the_first_batch_the_policy_is_uniform(self):
         np.testing.assert_array_equal(TemperatureMetaPolicy(TEN).probabilities, [0.1] * 10)
 
@@ -273,16 +273,16 @@ class TestAblations:
         np.testing.assert_allclose(policy.ema_advantages, expected, atol=1e-14)
         assert policy.diagnostics()["support_size_min"] == 10
 
-    def test_the_policy_gradient_is_the_gradient_of_the_expected_signal(self):
+    def test_the_policy_gradient_is_the_gradient_of_the_expected_credit(self):
         rng = np.random.default_rng(0)
         policy = TemperatureMetaPolicy(TEN, update="policy-gradient", learning_rate=3.0)
         np.testing.assert_allclose(policy.probabilities, 0.1, atol=1e-16)
         logits = torch.zeros(10, dtype=torch.float64)
         for _ in range(5):
             policy.observe(*batch(rng, 8, 10))
-            signal = torch.tensor(policy.diagnostics()["signal"], dtype=torch.float64)
+            credit = torch.tensor(policy.diagnostics()["signal"], dtype=torch.float64)
             logits.requires_grad_()
-            gradient = torch.autograd.grad(torch.softmax(logits, 0) @ signal, logits)[0]
+            gradient = torch.autograd.grad(torch.softmax(logits, 0) @ credit, logits)[0]
             logits = (logits + 3.0 * gradient).detach()
             expected = torch.softmax(logits, 0).numpy()
             np.testing.assert_allclose(policy.probabilities, expected, atol=1e-13)
@@ -455,7 +455,7 @@ class TestDiagnostics:
         assert 0 < d["p_value"] <= 1
         assert 0 < d["null_range_mean"] <= d["null_range_q95"]
 
-    def test_a_real_signal_stands_out_from_its_null_and_noise_does_not(self):
+    def test_real_credit_exceeds_its_null_and_noise_does_not(self):
         rng = np.random.default_rng(0)
         groups = np.arange(120) // 6
         peak = rng.normal(size=(120, 1))
@@ -465,9 +465,9 @@ class TestDiagnostics:
             policy = TemperatureMetaPolicy(TEN)
             policy.observe(likelihoods, advantages, Groups(groups))
             values.append(policy.diagnostics())
-        signal, noise = values
-        assert signal["p_value"] == pytest.approx(1 / 65)
-        assert signal["signal_range"] > signal["null_range_q95"]
+        real, noise = values
+        assert real["p_value"] == pytest.approx(1 / 65)
+        assert real["signal_range"] > real["null_range_q95"]
         assert noise["p_value"] > 0.05
 
     def test_p_values_are_uniform_under_the_null(self):

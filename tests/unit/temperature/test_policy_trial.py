@@ -1,4 +1,4 @@
-"""The dry run of a policy: every registered one passes, and each rule that one breaks is named."""
+"""The dry run of a temperature policy: every registered one passes, and each broken rule is named."""
 
 import pytest
 

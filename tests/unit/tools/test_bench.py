@@ -1,10 +1,13 @@
-"""The benchmark measures what it says; times themselves are never asserted."""
+"""The timings measure what they claim; times themselves are never asserted."""
+
+import importlib.util
+import re
 
 import pytest
 import torch
 from transformers import Qwen2Config
 
-from tampo.tools.bench import head, rollouts, step
+from tampo.tools.bench import head, rollouts, startup, step
 from tampo.tools.bench.run import _page
 
 MICRO = Qwen2Config(
@@ -40,7 +43,7 @@ def test_both_trainers_do_the_same_work(micro, tmp_path):
     assert lengths[True] == lengths[False] == [[5, 5], [5, 5]]
 
 
-def test_a_whole_measurement_has_its_ratios_and_its_page(micro):
+def test_a_whole_timing_has_its_ratios_and_its_page(micro):
     messages = []
     steps = {"micro": step.step_ratio("micro", 2, messages.append)}
     heads = {"micro": head.head_times("micro", 2, messages.append)}
@@ -60,12 +63,32 @@ def test_a_whole_measurement_has_its_ratios_and_its_page(micro):
         "arguments": {"threads": 1, "rounds": 2},
         "source": {"commit": "c", "dirty": False},
     }
-    page = _page({"steps": steps, "heads": heads, "rollouts": speed, "run": run})
-    # One line for the step, one for the head, one for each way and for each floor.
+    parts = {"steps": steps, "heads": heads, "rollouts": speed, "run": run}
+    page = _page({**parts, "startup_cpu_seconds": {"torch": 1.0, "train": 3.5}})
+    assert "| train | 3.50 | 3.50 |" in page
+    # One line for the step, one for the head, one for each way and for each roofline.
     assert page.count("| micro |") == 2 + len(speed["micro"]["ways"]) + 2
 
 
-def test_rollouts_are_compared_with_what_the_memory_allows(micro, monkeypatch):
+def test_start_up_counts_the_processor_time_of_a_fresh_interpreter():
+    busy = "import time\nwhile time.process_time() < 0.5: pass"
+    lines = []
+    seconds = startup.startup_seconds(1, lines.append, {"torch": "pass", "busy": busy})
+    assert 0.4 < seconds["busy"] - seconds["torch"] + 0.1 < 5
+    assert len(lines) == 2
+    assert startup.startup_table({"torch": 2.0, "busy": 5.0})[-1] == "| busy | 5.00 | 2.50 |"
+
+
+def test_what_is_started_is_what_the_command_line_starts():
+    """Every stage that the command line runs has its row; each row but the heavy ones is tried."""
+    assert {"model", "train", "evaluate", "aggregate", "report"} <= set(startup.CODE)
+    for name, text in startup.CODE.items():
+        compile(text, name, "exec")
+        for module in re.findall(r"tampo(?:\.\w+)+", text):
+            assert importlib.util.find_spec(module), f"{name}: {module}"
+
+
+def test_rollouts_are_compared_with_the_bandwidth_roofline(micro, monkeypatch):
     monkeypatch.setattr(rollouts, "_bandwidth", lambda _: 1e6)
     found = rollouts.rollout_speed("micro", 1, lambda _: None)
     assert found["tokens"] == 20
@@ -73,11 +96,11 @@ def test_rollouts_are_compared_with_what_the_memory_allows(micro, monkeypatch):
     # 3 x 16 x 32, two norms; the last norm. Keys and values: 2 x 16 for 4 rows of 3 + 5/2 tokens.
     weights = 2 * 256 + 4 * 256 + 48 + 3 * 512 + 3 * 16
     numbers = weights + 4 * 5.5 * 32
-    assert found["floor"]["fp32"]["bytes_per_token_step"] == 4 * numbers
-    assert found["floor"]["bf16"]["seconds"] == pytest.approx(5 * 2 * numbers / 1e6)
+    assert found["roofline"]["fp32"]["bytes_per_token_step"] == 4 * numbers
+    assert found["roofline"]["bf16"]["seconds"] == pytest.approx(5 * 2 * numbers / 1e6)
     ours = found["ways"][rollouts.OURS]
-    assert ours["share_of_floor"] == pytest.approx(
-        found["floor"]["fp32"]["seconds"] / ours["seconds"]
+    assert ours["fraction_of_roofline"] == pytest.approx(
+        found["roofline"]["fp32"]["seconds"] / ours["seconds"]
     )
     assert found["ways"][rollouts.PLAIN]["over_plain"] == 1
 

@@ -239,7 +239,7 @@ sys.exit(1 if WAIT else 0)
 
 
 def fake_box(folder, wait):
-    """Return a box whose Snakemake ends at once, or waits for the signals that ask it to end."""
+    """Return a box whose Snakemake ends at once, or waits for the stop signals."""
     into = unpacked(folder)
     (into / "snakemake.py").write_text(FAKE.replace("WAIT", str(wait)))
     return into

@@ -78,7 +78,7 @@ def test_received_runs_lie_where_runs_made_here_would(finished, parts, results, 
         assert path.read_bytes() == there.read_bytes()
 
 
-def test_verification_knows_what_stayed_on_the_box(parts, results, tmp_path):
+def test_verification_knows_what_was_left_on_the_box(parts, results, tmp_path):
     receive(parts, STUDY, results)
     own = results / STUDY.name
     file = tmp_path / "study.yaml"
@@ -176,8 +176,8 @@ def test_runs_of_another_base_model_are_refused(finished, parts, results, tmp_pa
             id="model",
         ),
         pytest.param(
-            other(warm_up={"problems": "gsm8k-train", "steps": 8}),
-            "model: warm_up: None there, {'problems': 'gsm8k-train', 'steps': 8,",
+            other(cold_start={"problems": "gsm8k-train", "steps": 8}),
+            "model: cold_start: None there, {'problems': 'gsm8k-train', 'steps': 8,",
             id="warm-up",
         ),
         pytest.param(

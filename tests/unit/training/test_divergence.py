@@ -112,7 +112,7 @@ def test_a_number_that_is_not_finite_ends_the_run_at_its_step(
     inject(monkeypatch, step)
     train(study(), "tampo", 1, model, tmp_path)
     record = json.loads((tmp_path / "run.json").read_text())
-    assert record["version"] == 3
+    assert record["version"] == 4
     assert record["diverged"]["step"] == step
     assert re.search(what, record["diverged"]["what"])
     assert {path.name for path in tmp_path.iterdir()} == {

@@ -27,7 +27,7 @@ def flags(command):
     return found
 
 
-def test_gpus_get_a_process_each():
+def test_gpus_get_one_process_each():
     command = launch_command(TrainResources(gpus=4), PAPER, ["train", "--seed", "1"])
     assert command[:3] == [sys.executable, "-m", "accelerate.commands.launch"]
     assert command[command.index("--module") :] == ["--module", "tampo", "train", "--seed", "1"]
@@ -44,7 +44,7 @@ def test_gpus_get_a_process_each():
 
 
 @pytest.mark.parametrize(("engine", "stage"), [("zero1", "1"), ("zero2", "2")])
-def test_deepspeed_is_told_its_stage_and_the_accumulation(engine, stage):
+def test_deepspeed_gets_its_stage_and_the_accumulation(engine, stage):
     """72 completions in micro-batches of 6 on 4 GPUs: 3 rounds."""
     found = flags(launch_command(TrainResources(gpus=4, engine=engine), PAPER, ["train"]))
     assert found["--use_deepspeed"] is True and "--multi_gpu" not in found

@@ -1,4 +1,4 @@
-"""A signal ends training after the step in progress; the next attempt ends with the same files."""
+"""A stop signal ends training after the step in progress; the next attempt ends with the same files."""
 
 import json
 import os
@@ -20,8 +20,8 @@ from tampo.training.stop_signals import EXIT_CODE, Stopped, stop_request
 
 
 @pytest.fixture
-def signal_in_step(monkeypatch):
-    """Send this process a signal when the line of a step is written, so before the step ends."""
+def stop_signal_in_step(monkeypatch):
+    """Send this process a stop signal when the line of a step is written, so before the step ends."""
 
     def arm(number, step):
         original = RunLog.policy
@@ -37,13 +37,15 @@ def signal_in_step(monkeypatch):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
-def test_a_signal_saves_the_step_it_came_in(
-    model, trained, tmp_path, signal_in_step, monkeypatch, number
+def test_a_stop_signal_saves_the_step_it_came_in(
+    model, trained, tmp_path, stop_signal_in_step, monkeypatch, number
 ):
-    """Checkpoints come after steps 2 and 4; the signal comes in the third step."""
+    """Checkpoints come after steps 2 and 4; the stop signal comes in the third step."""
     before = signal.getsignal(number)
-    signal_in_step(number, 2)
-    with pytest.raises(Stopped, match=rf"^stopped by {number.name} after step 3 of 6; .* goes on"):
+    stop_signal_in_step(number, 2)
+    with pytest.raises(
+        Stopped, match=rf"^stopped by {number.name} after step 3 of 6; .* continues"
+    ):
         train(micro_study(), "tampo", 1, model, tmp_path)
     assert signal.getsignal(number) == before
     assert (tmp_path / "resume" / "checkpoints" / "checkpoint-3" / "complete.json").is_file()
@@ -54,15 +56,15 @@ def test_a_signal_saves_the_step_it_came_in(
     assert evidence(tmp_path) == evidence(trained)
 
 
-def test_a_signal_in_the_last_step_does_not_keep_a_run_from_ending(
-    model, trained, tmp_path, signal_in_step
+def test_a_stop_signal_in_the_last_step_lets_the_run_end(
+    model, trained, tmp_path, stop_signal_in_step
 ):
-    signal_in_step(signal.SIGTERM, 5)
+    stop_signal_in_step(signal.SIGTERM, 5)
     train(micro_study(), "tampo", 1, model, tmp_path)
     assert evidence(tmp_path) == evidence(trained)
 
 
-def test_the_first_of_several_signals_is_remembered():
+def test_the_first_of_several_stop_signals_is_remembered():
     with stop_request() as request:
         assert request.signal is None
         signal.raise_signal(signal.SIGUSR1)
@@ -72,7 +74,7 @@ def test_the_first_of_several_signals_is_remembered():
 
 @pytest.mark.slow
 def test_two_processes_stop_after_the_same_step_though_one_was_asked(model, tmp_path):
-    """The signal goes to one of the two workers; the launcher ignores it as the workflow's does."""
+    """The stop signal goes to one of the two workers; the launcher ignores it as the workflow's does."""
     study = micro_study(training={"steps": 40, "checkpoint_every": 40})
     file = tmp_path / "study.yaml"
     file.write_text(yaml.safe_dump(study.model_dump(mode="json", exclude_unset=True)))
@@ -120,13 +122,15 @@ def worker_of(launcher):
     raise AssertionError(f"no worker of rank 1 below {launcher}")
 
 
-def test_the_exit_code_says_that_the_same_command_goes_on(model, tmp_path, signal_in_step, capsys):
+def test_the_exit_code_says_that_the_same_command_continues(
+    model, tmp_path, stop_signal_in_step, capsys
+):
     from tampo.cli import main
 
     file = tmp_path / "study.yaml"
     file.write_text(yaml.safe_dump(micro_study().model_dump(mode="json", exclude_unset=True)))
     command = ["train", "--study", str(file), "--method", "cold", "--seed", "1"]
-    signal_in_step(signal.SIGTERM, 0)
+    stop_signal_in_step(signal.SIGTERM, 0)
     code = main([*command, "--model", str(model), "--out", str(tmp_path / "out")])
     assert code == EXIT_CODE == 75
     assert capsys.readouterr().err.splitlines()[-1].startswith("error: stopped by SIGTERM after")

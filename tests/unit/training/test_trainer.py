@@ -16,7 +16,7 @@ from tampo.study.settings import AdaptiveEntropy, Lora, Training
 from tampo.temperature.protocol import OpenLoopPolicy, PolicyContext
 from tampo.temperature.registry import build_policy
 from tampo.training.grpo_settings import grpo_config, lora_config
-from tampo.training.rollout_batch import SamplerMismatch
+from tampo.training.rollout_batch import TrainInferenceMismatch
 from tampo.training.run_log import RunLog
 from tampo.training.trainer import TemperatureGRPOTrainer
 
@@ -102,7 +102,7 @@ def test_the_drawn_temperature_is_the_samplers_and_the_losss(model, tmp_path):
 
 
 def test_temperatures_mixed_within_a_group_reach_sampler_loss_and_entropy(model, tmp_path):
-    """One temperature a rollout: each row is scored at the one that it was sampled at."""
+    """One temperature per rollout: each row is scored at the one it was sampled at."""
     mixed = np.array([0.6, 0.9, 1.2, 1.5])
     policy = Sequence(mixed, mixed[::-1].copy())
     trainer = make(model, tmp_path, policy, steps=2, micro_batch=8)
@@ -227,14 +227,14 @@ def test_other_precisions_and_adapters_train(model, tmp_path, changes):
     assert all(np.isfinite(ll).all() for ll, _, _ in policy.seen)
 
 
-def test_a_sampler_at_another_temperature_stops_the_run(model, tmp_path, monkeypatch):
+def test_a_train_inference_mismatch_stops_the_run(model, tmp_path, monkeypatch):
     original = tampo.training.trainer.sampler.generate
 
     def elsewhere(*args, temperatures, **kwargs):
         return original(*args, temperatures=temperatures + 0.1, **kwargs)
 
     monkeypatch.setattr(tampo.training.trainer.sampler, "generate", elsewhere)
-    with pytest.raises(SamplerMismatch, match=r"step 0: .*temperature 0.9"):
+    with pytest.raises(TrainInferenceMismatch, match=r"step 0: .*temperature 0.9"):
         make(model, tmp_path, Sequence(0.9)).train()
 
 
@@ -249,7 +249,7 @@ def test_untempered_log_probs_are_an_ablation(model, tmp_path):
 
 
 def test_the_reference_model_is_scored_at_the_rollouts_temperature(model, tmp_path):
-    """Before the first update policy and reference are equal, so their KL is zero at any T."""
+    """Before the first update model and reference model are equal, so their KL is zero at any T."""
     make(model, tmp_path, Sequence(0.6), steps=1, kl_coefficient=0.5).train()
     assert lines(tmp_path, "steps.jsonl")[0]["kl"] == pytest.approx(0.0, abs=1e-6)
 

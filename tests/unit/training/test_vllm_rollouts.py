@@ -29,7 +29,7 @@ from tampo.stages.model import make_model
 from tampo.study.settings import Training
 from tampo.temperature.protocol import OpenLoopPolicy
 from tampo.training.grpo_settings import grpo_config
-from tampo.training.rollout_batch import SamplerMismatch
+from tampo.training.rollout_batch import TrainInferenceMismatch
 from tampo.training.run_log import RunLog
 from tampo.training.trainer import TemperatureGRPOTrainer
 
@@ -116,7 +116,7 @@ def _completion(token_ids, log_probs):
 
 
 class Drawn(OpenLoopPolicy):
-    """The temperatures of DRAWN, one a step."""
+    """The temperatures of DRAWN, one per step."""
 
     candidates = CANDIDATES
 
@@ -203,7 +203,7 @@ def test_temperature_n_and_seed_reach_every_request(model, tmp_path, monkeypatch
 def test_weights_and_temperature_of_every_step_are_the_losss(
     model, tmp_path, monkeypatch, sampling_params
 ):
-    """The learning rate is large: weights of the step before would open a gap."""
+    """The learning rate is large: weights of the previous step would cause a mismatch."""
     stand_in(model, monkeypatch)
     trainer = trained(model, tmp_path)
     assert trainer.vllm_generation.llm.syncs == len(DRAWN)
@@ -245,7 +245,7 @@ def test_base_seeds_sample_differently(model, tmp_path, monkeypatch):
 def test_an_engine_at_another_temperature_stops_the_run(model, tmp_path, monkeypatch):
     monkeypatch.setattr(vllm_generation, "SamplingParams", RecordedParams, raising=False)
     stand_in(model, monkeypatch, shift=0.1)
-    with pytest.raises(SamplerMismatch, match=r"step 0: .*temperature 0.7"):
+    with pytest.raises(TrainInferenceMismatch, match=r"step 0: .*temperature 0.7"):
         trained(model, tmp_path)
 
 

@@ -55,8 +55,9 @@
     const line = element("p");
     line.append(element("b", response.outcome), ` · ${response.method}, seed ${response.seed}, `
       + `sample ${response.sample} · ${response.tokens} tokens`
-      + (response.finish === "length" ? ", cut off by the limit" : "")
+      + (response.finish === "length" ? ", length-limited" : "")
       + (response.extracted === null ? "" : ` · read as ${response.extracted}`)
+      + (response.rule ? ` · decided by: ${response.rule}` : "")
       + (response.cut ? ` · ${response.cut} characters not shown` : ""));
     box.append(line, element("pre", response.response));
     return box;
