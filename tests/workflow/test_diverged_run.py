@@ -37,11 +37,13 @@ def test_the_workflow_goes_on_past_a_run_that_diverged(tmp_path):
     results = project / "results" / "micro"
     for seed in study.seeds:
         folder = results / "train" / "hot" / f"seed{seed}"
-        assert json.loads((folder / "run.json").read_text())["diverged"]["step"] == 1
+        step = json.loads((folder / "run.json").read_text())["diverged"]["step"]
+        # The step after the first whose rewards differ: without a gradient nothing is learned.
+        assert step in (1, 2)
         assert [path.name for path in (folder / "checkpoint").glob("[!.]*")] == ["diverged.json"]
         assert (results / "evaluate" / "hot" / f"seed{seed}" / "sums.jsonl").read_bytes() == b""
         log = (project / "logs" / "micro" / "train" / "hot" / f"seed{seed}.log").read_text()
-        assert "diverged at step 1: log-probabilities not finite in 16 of 16 rollouts" in log
+        assert f"diverged at step {step}: " in log
     table = pd.read_csv(results / "report" / "table1.csv").set_index("method")
     assert set(table.loc["hot", "num_seeds"]) == {0}
     assert table.loc["hot", "average"].isna().all()
