@@ -60,6 +60,8 @@ RUN_JSON = "run.json"
 """What a stage says about itself, in every folder that a job finished (`tampo.records`)."""
 
 CHECKPOINT = "checkpoint"
+DIVERGED_FILE = "diverged.json"
+"""All that `checkpoint/` holds where a run diverged: the step, and what was not finite."""
 STEPS_LOG, POLICY_LOG, TRAJECTORIES = "steps.jsonl", "policy.jsonl", "trajectories.parquet"
 TRAINING_LOGS = (STEPS_LOG, POLICY_LOG, TRAJECTORIES)
 RESUME, RESUME_IDENTITY = "resume", "identity.json"
@@ -80,6 +82,8 @@ def table_file(name: str) -> str:
 
 
 SCORES, PROBLEM_SCORES = table_file("scores"), table_file("problem_scores")
+RUNS = table_file("runs")
+"""How every training run ended; written where one diverged."""
 
 STUDY_COPY, CLAIMS, ROBUST = "study.yaml", table_file("claims"), table_file("robust")
 PAGE, FIGURES, CHECKSUMS = "report.html", "figures", "checksums.json"
@@ -143,6 +147,10 @@ TRAINING_TABLES = {
 }
 """Tables of what training left behind, and the columns that each has at least."""
 
+OUTCOME, REASON = "outcome", "reason"
+FINISHED, DIVERGED = "finished", "diverged"
+"""How a training run ends: its outcome in runs.csv."""
+
 LOW, HIGH = "low", "high"
 NUM_SEEDS = "num_seeds"
 AVERAGE = "average"
@@ -160,6 +168,8 @@ TRAINING, EVALUATION = "training", "evaluation"
 """Stand for a benchmark where a row of scores.csv is a cost."""
 ROLLOUT_TOKENS, ROLLOUT_TRUNCATED = "rollout_tokens", "rollout_truncated"
 CPU_SECONDS, GPU_SECONDS = "cpu_seconds", "gpu_seconds"
+RUN_COLUMNS = [*RUN, OUTCOME, STEP, REASON, ROLLOUT_TOKENS, SECONDS, CPU_SECONDS, GPU_SECONDS]
+"""Of runs.csv; the costs are those of the steps before it diverged, which scores.csv does not have."""
 
 
 def pass_at(k: int, budget: int | None = None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +18,7 @@ from tampo.layout import (
     STEPS,
     UNIMODALITY,
 )
+from tampo.records.outcomes import Outcomes
 
 
 class NotTested(Exception):
@@ -42,6 +43,8 @@ class ClaimInputs:
     """method, seed, step, candidate, probability."""
     likelihood_curves: pd.DataFrame | None = None
     """method, seed, step, row, sign, temperature, log_likelihood: curves of a few trajectories."""
+    outcomes: Outcomes = field(default_factory=Outcomes)
+    """How the training runs ended; those that diverged have no scores."""
 
     @classmethod
     def read(cls, folder: Path) -> ClaimInputs:
@@ -64,12 +67,22 @@ class ClaimInputs:
             unimodality=optional(UNIMODALITY),
             policy=optional(POLICY),
             likelihood_curves=optional(LIKELIHOOD_CURVES),
+            outcomes=Outcomes.read(folder),
         )
+
+    def finished(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of a training table that are of runs that finished."""
+        if not self.outcomes.diverged:
+            return table
+        runs = zip(table[METHOD], table[SEED], strict=True)
+        return table[[run not in self.outcomes.diverged for run in runs]]
 
     def of_training(
         self, name: str, columns: list[str], methods: list[str] | None = None
     ) -> pd.DataFrame:
         """Return the rows of `methods` in the training table `name`; None is all rows.
+
+        Runs that diverged are left out: what is said of a method rests on the runs that finished.
 
         Raises:
             NotTested: the table, a column or a method is missing.
@@ -80,8 +93,11 @@ class ClaimInputs:
         missing = [c for c in [METHOD, SEED, *columns] if c not in table.columns]
         if missing:
             raise NotTested(f"{name}.csv has no column {', '.join(missing)}")
+        table = self.finished(table)
         if methods is None:
             return table
+        if gone := [m for m in methods if self.outcomes.all_diverged(m)]:
+            raise NotTested(self.outcomes.note(gone))
         absent = [m for m in methods if m not in set(table[METHOD])]
         if absent:
             raise NotTested(f"{name}.csv has no rows of {', '.join(absent)}")

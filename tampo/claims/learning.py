@@ -14,7 +14,7 @@ they generalise.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -152,12 +152,15 @@ def _permutation_p_value(
     return (1 + beyond) / (1 + permutations)
 
 
-def learning_rows(study: Study, results: Path) -> pd.DataFrame:
+def learning_rows(
+    study: Study, results: Path, diverged: Collection[tuple[str, int]] = ()
+) -> pd.DataFrame:
     """Return what every method at a fixed temperature learned, as its own rollouts show it.
 
     Args:
         study: names the methods; those with training settings of their own are left out.
         results: `results/{study}`, of which trajectories.parquet are read.
+        diverged: runs that have no end to compare with their start.
 
     Returns:
         One row per method: `COLUMNS`. `groups` are those compared, `runs_up` the runs that ended above
@@ -168,7 +171,9 @@ def learning_rows(study: Study, results: Path) -> pd.DataFrame:
     for method in roles(study).fixed:
         steps = study.training_of(method).steps
         paths = [
-            layout.train_folder(results, method, seed) / layout.TRAJECTORIES for seed in study.seeds
+            layout.train_folder(results, method, seed) / layout.TRAJECTORIES
+            for seed in study.seeds
+            if (method, seed) not in diverged
         ]
         tables = (pq.read_table(p, columns=[STEP, GROUP, REWARD]).to_pandas() for p in paths)
         found = [windows(group_means(table), steps) for table in tables]

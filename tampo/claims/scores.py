@@ -12,9 +12,9 @@ from tampo.claims.verdicts import Finding, all_positive, claim
 from tampo.layout import AVERAGE, METHOD, METRIC
 from tampo.seeds import generator
 from tampo.statistics.paired import PairedDifference, pair_generator, paired_differences
-from tampo.statistics.permutation_tests import PermutationTest, permutation_test
+from tampo.statistics.permutation_tests import PermutationTest, holm, permutation_test
 from tampo.statistics.power import POWER, study_detectable
-from tampo.statistics.score_arrays import score_arrays
+from tampo.statistics.score_arrays import in_common, score_arrays
 from tampo.study.settings import Statistics
 from tampo.study.study import Study
 
@@ -147,7 +147,8 @@ def _judge(
     """Judge whether the first of every pair scores higher on average over benchmarks.
 
     With one run per method the verdict is never more than undecided: a claim about a method is
-    about its runs, and how they vary is then unknown.
+    about its runs, and how they vary is then unknown. A pair is compared on the seeds that both
+    finished; one without such a seed keeps the claim from being supported.
     """
     if k not in study.evaluation.pass_k:
         raise NotTested(f"the study does not report Pass@{k}")
@@ -155,13 +156,21 @@ def _judge(
     benchmarks = benchmarks or [b.name for b in study.benchmarks]
     found = _compare(inputs, pairs, metric, benchmarks, settings)
     differences = [c.difference for c in found]
-    verdict, adjusted = all_positive(
-        [d.difference for d in differences], [d.p_value for d in differences], settings.confidence
-    )
+    effects = [d.difference for d in differences]
+    # A comparison of single runs decides nothing, whatever its problems say.
+    decisive = [d.p_value if d.runs > 1 else 1.0 for d in differences]
+    verdict, _ = all_positive(effects, decisive, settings.confidence)
+    adjusted = holm([d.p_value for d in differences])
     notes = [_describe(c, p) for c, p in zip(found, adjusted, strict=True)]
-    if differences[0].runs < 2:
-        verdict = "undecided"
-        notes.append("one run per method: how runs vary is unknown, intervals cover problems only")
+    if any(d.runs < 2 for d in differences):
+        notes.append(
+            "one run per method: how runs vary is unknown, intervals cover problems only"
+            if all(d.runs < 2 for d in differences)
+            else "a comparison on one seed decides nothing: how runs vary is unknown"
+        )
+    if len(found) < len(pairs):
+        verdict = "undecided" if verdict == "supported" else verdict
+    notes += _on_common_seeds(inputs, pairs, found)
     detectable = study_detectable(differences, settings.confidence)
     notes.append(
         f"a single comparison detects a true difference of {100 * detectable:.1f} points with "
@@ -171,6 +180,25 @@ def _judge(
     return Finding(
         verdict, 100 * least.difference, 100 * least.low, 100 * least.high, "; ".join(notes)
     )
+
+
+def _on_common_seeds(
+    inputs: ClaimInputs, pairs: Sequence[Pair], found: Sequence[_Comparison]
+) -> list[str]:
+    """Return which methods have runs that diverged, and on how many seeds that leaves each pair."""
+    notes = []
+    if gone := inputs.outcomes.note(dict.fromkeys(name for pair in pairs for name in pair)):
+        notes.append(gone)
+    for comparison in found:
+        if inputs.outcomes.note(comparison.pair):
+            runs = comparison.difference.runs
+            seeds = "1 seed" if runs == 1 else f"{runs} seeds"
+            first, second = comparison.pair
+            notes.append(f"{first} less {second} is over the {seeds} that both finished")
+    compared = [comparison.pair for comparison in found]
+    absent = [pair for pair in pairs if pair not in compared]
+    notes += [f"{first} less {second}: no seed that both finished" for first, second in absent]
+    return notes
 
 
 def _compare(
@@ -183,14 +211,19 @@ def _compare(
     methods = list(dict.fromkeys(name for pair in pairs for name in pair))
     scores = inputs.problem_scores
     scored = set(scores[scores[METRIC] == metric][METHOD])
-    absent = [name for name in methods if name not in scored]
+    gone = [name for name in methods if inputs.outcomes.all_diverged(name)]
+    absent = [name for name in methods if name not in (*scored, *gone)]
     if absent:
         raise NotTested(f"there are no {metric} scores of {', '.join(absent)}")
     rows = [(name, metric) for name in methods]
-    arrays = score_arrays(inputs.problem_scores, rows, benchmarks)
+    arrays = score_arrays(inputs.problem_scores, rows, benchmarks, inputs.outcomes.diverged)
     found = []
     for first, second in pairs:
-        tables = arrays[first, metric], arrays[second, metric]
+        if first in gone or second in gone:
+            continue
+        tables = in_common(arrays[first, metric], arrays[second, metric])
+        if not tables[0].seeds:
+            continue
         rng = generator(settings.seed, "permutation", metric)
         found.append(
             _Comparison(
@@ -199,6 +232,8 @@ def _compare(
                 permutation_test(*tables, settings.resamples, rng),
             )
         )
+    if not found:
+        raise NotTested(f"no seed that two methods finished; {inputs.outcomes.note(methods)}")
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -49,10 +51,16 @@ def takes_no_longer(study: Study, inputs: ClaimInputs) -> Finding:
     steps = inputs.of_training(STEPS, [SECONDS, TOKENS], [tampo, *fixed])
     totals = steps.groupby([SEED, METHOD])[[SECONDS, TOKENS]].sum()
     seconds = totals[SECONDS].unstack()
+    if inputs.outcomes.diverged:
+        # On the seeds that every one of these methods finished.
+        seconds = seconds.dropna()
+        totals = totals[totals.index.get_level_values(SEED).isin(seconds.index)]
     if seconds.isna().any(axis=None):
         raise NotTested("steps.csv lacks seeds of some methods")
     logs = np.log(seconds)
-    found = run_mean(list(logs[tampo] - logs[fixed].mean(axis=1)), study.statistics.confidence)
+    note = _without(inputs, [tampo, *fixed])
+    ratios = list(logs[tampo] - logs[fixed].mean(axis=1))
+    found = run_mean(ratios, study.statistics.confidence, note)
     estimate, low, high = np.exp([found.mean, found.low, found.high])
     verdict: Verdict = "undecided"
     if high <= 1 + TIME_MARGIN:
@@ -64,7 +72,14 @@ def takes_no_longer(study: Study, inputs: ClaimInputs) -> Finding:
         f"{name}: {seconds[name].mean():.1f} s and {tokens[name]:.0f} tokens per run"
         for name in [tampo, *fixed]
     )
+    detail += note
     return Finding(verdict, float(estimate), float(low), float(high), detail)
+
+
+def _without(inputs: ClaimInputs, methods: Sequence[str]) -> str:
+    """Return the end of a detail that names runs left out because they diverged; empty if none."""
+    note = inputs.outcomes.note(methods)
+    return f"; without runs that diverged ({note})" if note else ""
 
 
 @claim("C7", "A trajectory's likelihood is unimodal in the temperature", "fraction", published=1.0)
@@ -75,7 +90,8 @@ def likelihood_is_unimodal(study: Study, inputs: ClaimInputs) -> Finding:
     table = inputs.of_training(UNIMODALITY, [TRAJECTORY_COUNT, UNIMODAL])
     seen, single = int(table[TRAJECTORY_COUNT].sum()), int(table[UNIMODAL].sum())
     if seen == 0:
-        raise NotTested("unimodality.csv has no trajectories")
+        without = _without(inputs, study.trained_methods)
+        raise NotTested(f"unimodality.csv has no trajectories{without}")
     fraction = single / seen
     low, high = jeffreys_interval(fraction, seen, study.statistics.confidence)
     verdict: Verdict = "undecided"
@@ -88,6 +104,7 @@ def likelihood_is_unimodal(study: Study, inputs: ClaimInputs) -> Finding:
         runs = table[table[UNIMODAL] < table[TRAJECTORY_COUNT]]
         names = [f"{m} seed {s}" for m, s in zip(runs[METHOD], runs[SEED], strict=True)]
         detail += f"; others in {', '.join(names)}"
+    detail += _without(inputs, study.trained_methods)
     return Finding(verdict, fraction, low, high, detail)
 
 
@@ -122,6 +139,7 @@ def optimal_temperatures_differ(study: Study, inputs: ClaimInputs) -> Finding:
         if len(chances) < 2:
             raise NotTested(
                 f"{method} has {len(chances)} runs with trajectories of both signs; two are needed"
+                + _without(inputs, [method])
             )
         found[method] = run_mean([chance - 0.5 for chance in chances], confidence)
         notes.append(f"mean {means[0]:.2f} against {means[1]:.2f} over {len(chances)} runs")
@@ -137,6 +155,7 @@ def optimal_temperatures_differ(study: Study, inputs: ClaimInputs) -> Finding:
         f"Holm {p:.3g}, {note}"
         for (method, mean), p, note in zip(found.items(), adjusted, notes, strict=True)
     )
+    detail += _without(inputs, fixed)
     low, high = np.clip([0.5 + least.low, 0.5 + least.high], 0.0, 1.0)
     return Finding(verdict, 0.5 + least.mean, float(low), float(high), detail)
 
@@ -182,7 +201,8 @@ def temperature_falls(study: Study, inputs: ClaimInputs) -> Finding:
     if first.empty or list(first.index) != list(last.index):
         raise NotTested("steps.csv lacks steps of TAMPO after warm-up")
     confidence = study.statistics.confidence
-    level = run_mean(list(first), confidence)
+    note = _without(inputs, [tampo])
+    level = run_mean(list(first), confidence, note)
     above, fall = (run_mean(list(first - other), confidence) for other in (centre, last))
     verdict, adjusted = all_positive(
         [above.mean, fall.mean], [above.p_value, fall.p_value], confidence
@@ -193,4 +213,5 @@ def temperature_falls(study: Study, inputs: ClaimInputs) -> Finding:
         f"{last.mean():.2f}, a fall of {fall.mean:+.2f} [{fall.low:+.2f}, {fall.high:+.2f}] "
         f"(Holm {adjusted[1]:.3g})"
     )
+    detail += note
     return Finding(verdict, level.mean, level.low, level.high, detail)

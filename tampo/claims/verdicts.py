@@ -107,14 +107,19 @@ def all_positive(
     return "undecided", adjusted
 
 
-def run_mean(values: Sequence[float], confidence: float) -> RunMean:
+def run_mean(values: Sequence[float], confidence: float, note: str = "") -> RunMean:
     """Return the mean of one value per run, at least two, with its interval.
+
+    Args:
+        values: one for each run.
+        confidence: of the interval.
+        note: says which runs were left out, for the reason of the exception.
 
     Raises:
         NotTested: there are fewer than two runs, so nothing is known of how they vary.
     """
     if len(values) < 2:
-        raise NotTested("one run per method: how runs vary is unknown")
+        raise NotTested(f"one run per method: how runs vary is unknown{note}")
     mean = float(np.mean(values))
     # Runs that differ by rounding alone are equal: their standard error would be noise.
     if np.ptp(values) <= 1e-12 * np.max(np.abs(values)):

@@ -28,6 +28,7 @@ from tampo.files import sha256_of
 from tampo.grading import UNDECIDED
 from tampo.layout import TOKENS
 from tampo.problems.problem_sets import fingerprint, load_problems
+from tampo.records.outcomes import disagreements
 from tampo.records.run_json import EvaluateRun, read_any_run, read_run
 from tampo.records.run_records import has_weights, record_paths, weight_files
 from tampo.stages.aggregate import aggregate
@@ -97,6 +98,7 @@ def _check(
     progress("checksums")
     _check_records(study, results, found)
     _check_listed(results, found)
+    _check_outcomes(study, results, found)
     for benchmark in study.benchmarks:
         _check_grading(grading, benchmark, results, found, progress)
     progress("tables, verdicts and figures")
@@ -143,6 +145,19 @@ def _check_listed(results: Path, found: Verification) -> None:
             found.fail(path, None, f"not in {layout.CHECKSUMS}")
 
 
+def _check_outcomes(study: Study, results: Path, found: Verification) -> None:
+    """Ask of every training run whether weights, logs and evaluation agree on how it ended."""
+    for method in study.trained_methods:
+        for seed in study.seeds:
+            try:
+                for path, what in disagreements(results, method, seed):
+                    found.fail(path, None, what)
+            except ValueError:
+                # A run.json that cannot be read was named with the checksums.
+                continue
+            found.checked["outcomes of training"] += 1
+
+
 def _check_file(path: Path, digest: str, where: str, found: Verification) -> None:
     found.checked["checksums"] += 1
     if not path.is_file():
@@ -183,7 +198,10 @@ def _check_grading(
 
 def _check_data(path: Path, benchmark: str, data: str, found: Verification) -> None:
     if path.is_file():
-        entry = read_run(path, EvaluateRun).benchmarks.get(benchmark)
+        run = read_run(path, EvaluateRun)
+        if run.refused is not None:
+            return
+        entry = run.benchmarks.get(benchmark)
         recorded = entry.data["sha256"] if entry else "none"
         if recorded != data:
             found.fail(path, None, f"{benchmark}: problems {recorded[:12]}…, here {data[:12]}…")

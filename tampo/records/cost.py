@@ -48,7 +48,8 @@ def training_cost(folder: Path) -> list[dict[str, Any]]:
     gpus = record.processes if record.hardware.gpus else 0
     values = [
         (ROLLOUT_TOKENS, sum(step[TOKENS] for step in steps), len(steps)),
-        (ROLLOUT_TRUNCATED, truncated / rollouts, rollouts),
+        # A run that diverged in its first step has no rollouts to speak of.
+        (ROLLOUT_TRUNCATED, truncated / rollouts if rollouts else float("nan"), rollouts),
         *_seconds(wall, cpu, gpus),
     ]
     return _rows(TRAINING, values)

@@ -14,8 +14,9 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter, Va
 from tampo import layout
 from tampo.files import write_json
 
-VERSION = 3
-"""1: no version key. 2: with it. 3: `cold_start`, which was called `warm_up`. All three can be read."""
+VERSION = 4
+"""1: no version key. 2: with it. 3: `cold_start`, which was called `warm_up`. 4: may say that a run
+diverged or collapsed, and that an evaluation was refused. All four can be read."""
 
 
 class Part(BaseModel):
@@ -49,6 +50,36 @@ class Hardware(Part):
     platform: str | None = None
     gpus: list[str] = []
     """Names of the GPUs in view."""
+
+
+class Divergence(Part):
+    """Where the numbers of a training run ceased to be finite: the run ended there."""
+
+    step: int
+    """0-based optimiser step; the logs hold the steps before it."""
+    what: str
+    """What was not finite."""
+
+    def __str__(self) -> str:
+        return f"diverged at step {self.step}: {self.what}"
+
+
+class Collapse(Part):
+    """Steps in a row from which nothing can be learned; the run went on and is scored."""
+
+    what: str
+    first_step: int
+    steps: int
+    """How many in a row."""
+
+
+class Refused(Part):
+    """Why a checkpoint was not evaluated."""
+
+    diverged: Divergence
+    """The training run that left no weights to evaluate."""
+    files: dict[str, str]
+    """SHA-256 of each benchmark's file of responses, which is empty."""
 
 
 class LeftOut(Part):
@@ -165,6 +196,8 @@ class TrainRun(_WithFiles):
     revision of the hub. None in runs from before it was recorded."""
     overlap: Overlap | None = None
     """None in runs from before it was looked for."""
+    diverged: Divergence | None = None
+    collapse: list[Collapse] = []
 
 
 class EvaluateRun(_Run):
@@ -177,9 +210,13 @@ class EvaluateRun(_Run):
     """Version of the grader; None before it had one."""
     lm_eval: dict[str, Any]
     """lm-eval's own results, without samples."""
+    refused: Refused | None = None
+    """Set where nothing was sampled; `benchmarks` and `lm_eval` are then empty."""
 
     @property
     def checksums(self) -> dict[str, str]:
+        if self.refused is not None:
+            return dict(self.refused.files)
         return {
             layout.samples_file(name): entry.file_sha256 for name, entry in self.benchmarks.items()
         }

@@ -76,7 +76,9 @@ def weight_files(path: Path, listed: Iterable[str]) -> list[str]:
     """
     if path.parts[0] == layout.MODEL:
         return list(listed)
-    return [name for name in listed if Path(name).parts[0] == layout.CHECKPOINT]
+    in_checkpoint = [name for name in listed if Path(name).parts[0] == layout.CHECKPOINT]
+    # Where a run diverged, the file that says so stands in place of weights.
+    return [name for name in in_checkpoint if Path(name).name != layout.DIVERGED_FILE]
 
 
 def has_weights(results: Path, path: Path) -> bool:
@@ -179,7 +181,8 @@ def outcome_counts(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
         counts = (own[VALUE] * own[N]).groupby(own[METRIC]).sum().round().astype(int)
         responses = int(own.loc[own[METRIC] == OUTCOMES[0], N].sum())
         rows.append(
-            {METHOD: method, "responses": responses, **{o: int(counts[o]) for o in OUTCOMES}}
+            # A method of which every run diverged has no responses.
+            {METHOD: method, "responses": responses, **{o: int(counts.get(o, 0)) for o in OUTCOMES}}
         )
     return pd.DataFrame(rows)
 
@@ -194,6 +197,12 @@ def irregularities(records: list[RunRecord]) -> list[str]:
         if left_out := record.run.problems_left_out.ids:
             reason = record.run.problems_left_out.reason
             sentences.append(f"{name}: {len(left_out)} training problems left out ({reason}).")
+        if record.run.diverged is not None:
+            sentences.append(f"{name}: {record.run.diverged}; not evaluated.")
+        sentences += [
+            f"{name}: collapsed: {found.what} for {found.steps} steps from step {found.first_step}."
+            for found in record.run.collapse
+        ]
         if record.run.resumed_from is not None:
             checkpoint = record.run.resumed_from
             sentences.append(f"{name}: interrupted and resumed from {checkpoint}.")

@@ -58,6 +58,7 @@ from tampo.layout import (
     UNIMODAL,
     UNIMODALITY,
 )
+from tampo.records.run_json import TrainRun, read_run
 from tampo.study.study import Study
 
 DIP_TOLERANCE = 1e-5
@@ -98,11 +99,16 @@ def dips(log_likelihoods: np.ndarray) -> np.ndarray:
     return np.where(index <= peak, falls, rises).max(axis=1)
 
 
-def read_trajectories(path: Path) -> Trajectories:
+def read_trajectories(path: Path, steps: int | None = None) -> Trajectories:
     """Read the columns that the tables need, and no other.
 
+    Args:
+        steps: of a run that diverged, the number of steps before it did; it may then have no
+            trajectory, and has none of a later step.
+
     Raises:
-        IncompleteResults: no trajectory, no recorded candidate, or a number that is not finite.
+        IncompleteResults: no trajectory, no recorded candidate, a number that is not finite, or a
+            trajectory from beyond `steps`.
     """
     names = [name for name in pq.read_schema(path).names if name.startswith(LIKELIHOOD_PREFIX)]
     if not names:
@@ -110,12 +116,14 @@ def read_trajectories(path: Path) -> Trajectories:
     names.sort(key=lambda name: float(name.removeprefix(LIKELIHOOD_PREFIX)))
     table = pq.read_table(path, columns=[STEP, ROW, ADVANTAGE, *names])
     columns = {name: table[name].to_numpy() for name in table.column_names}
-    if not len(table):
+    if not len(table) and steps is None:
         raise IncompleteResults(f"{path}: no trajectories")
     for name, values in columns.items():
         bad = int((~np.isfinite(values)).sum())
         if bad:
             raise IncompleteResults(f"{path}: {name} is not finite in {bad} of {len(values)} rows")
+    if steps is not None and (columns[STEP] >= steps).any():
+        raise IncompleteResults(f"{path}: trajectories from after step {steps}, where it diverged")
     advantage = columns[ADVANTAGE]
     return Trajectories(
         step=columns[STEP],
@@ -165,14 +173,13 @@ def optimal_temperature_rows(trajectories: Trajectories) -> list[dict[str, Any]]
     return rows
 
 
-def unimodality_row(trajectories: Trajectories) -> dict[str, Any]:
-    """Return how many of the run's curves have one peak, up to `DIP_TOLERANCE`."""
+def unimodality_rows(trajectories: Trajectories) -> list[dict[str, Any]]:
+    """Return how many of the run's curves have one peak, up to `DIP_TOLERANCE`; no row without any."""
+    if not len(trajectories.step):
+        return []
     depths = dips(trajectories.log_likelihoods)
-    return {
-        TRAJECTORY_COUNT: len(depths),
-        UNIMODAL: int((depths <= DIP_TOLERANCE).sum()),
-        LARGEST_DIP: float(depths.max()),
-    }
+    unimodal = int((depths <= DIP_TOLERANCE).sum())
+    return [{TRAJECTORY_COUNT: len(depths), UNIMODAL: unimodal, LARGEST_DIP: float(depths.max())}]
 
 
 def likelihood_curve_rows(trajectories: Trajectories) -> list[dict[str, Any]]:
@@ -203,6 +210,8 @@ def likelihood_curve_rows(trajectories: Trajectories) -> list[dict[str, Any]]:
 def read_training_run(folder: Path, steps: int) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of one trained run for every table.
 
+    Of a run that diverged they are those of the steps before, which are all that it has.
+
     Args:
         folder: the run's folder, `train/{method}/seed{seed}`.
         steps: number of optimiser steps that the study asks for.
@@ -214,13 +223,17 @@ def read_training_run(folder: Path, steps: int) -> dict[str, list[dict[str, Any]
     faults = [f"{folder / name}: missing" for name in names if not (folder / name).is_file()]
     if faults:
         raise IncompleteResults("\n".join(faults))
+    diverged = read_run(folder / layout.RUN_JSON, TrainRun).diverged
+    done = steps if diverged is None else diverged.step
     try:
         logged = step_rows(read_jsonl(folder / layout.STEPS_LOG))
     except KeyError as error:
         raise IncompleteResults(f"{folder / layout.STEPS_LOG}: a line has no key {error}") from None
-    if [row.get(STEP) for row in logged] != list(range(steps)):
+    if [row.get(STEP) for row in logged] != list(range(done)):
+        why = "" if diverged is None else f", as the run {diverged}"
         raise IncompleteResults(
-            f"{folder / layout.STEPS_LOG}: {len(logged)} lines are not the steps 0 to {steps - 1} in order"
+            f"{folder / layout.STEPS_LOG}: {len(logged)} lines are not the steps 0 to {done - 1} "
+            f"in order{why}"
         )
     try:
         policy = policy_rows(read_jsonl(folder / layout.POLICY_LOG))
@@ -228,12 +241,14 @@ def read_training_run(folder: Path, steps: int) -> dict[str, list[dict[str, Any]
         raise IncompleteResults(
             f"{folder / layout.POLICY_LOG}: candidates and probabilities of a line do not match: {error}"
         ) from None
-    trajectories = read_trajectories(folder / layout.TRAJECTORIES)
+    trajectories = read_trajectories(
+        folder / layout.TRAJECTORIES, None if diverged is None else done
+    )
     return {
         STEPS: logged,
         POLICY: policy,
         OPTIMAL_TEMPERATURES: optimal_temperature_rows(trajectories),
-        UNIMODALITY: [unimodality_row(trajectories)],
+        UNIMODALITY: unimodality_rows(trajectories),
         LIKELIHOOD_CURVES: likelihood_curve_rows(trajectories),
     }
 

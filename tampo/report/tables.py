@@ -1,17 +1,21 @@
 """Tables: one row per (method, metric), a score and its interval for the average and each benchmark.
 
 Scores are percent with two decimals. Columns: method, metric, then `average, average_low,
-average_high` and the same three for every benchmark, then num_seeds.
+average_high` and the same three for every benchmark, then num_seeds. Where a run of the study diverged,
+`diverged` says for each method how many of its runs did; the numbers are of those that finished, and a
+method without any has empty cells.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from math import isnan, nan
 from pathlib import Path
 
 import pandas as pd
 
-from tampo.layout import AVERAGE, BENCHMARK, METHOD, METRIC, NUM_SEEDS, SEED, VALUE
+from tampo.layout import AVERAGE, BENCHMARK, DIVERGED, METHOD, METRIC, NUM_SEEDS, SEED, VALUE
+from tampo.records.outcomes import Outcomes
 from tampo.statistics.intervals import Interval, score_intervals
 from tampo.statistics.score_arrays import score_arrays
 from tampo.study.settings import Statistics
@@ -27,6 +31,7 @@ def score_table(
     methods: list[str],
     metrics: list[str],
     settings: Statistics,
+    outcomes: Outcomes | None = None,
 ) -> pd.DataFrame:
     """Return a table of the report.
 
@@ -36,27 +41,39 @@ def score_table(
         methods: rows, in order.
         metrics: one row of each method for each, in order.
         settings: how intervals are made.
+        outcomes: which runs diverged, and have no scores; none by default.
 
     Raises:
         ValueError: a score is missing, or the two score tables do not belong together.
     """
     rows = [(method, metric) for method in methods for metric in metrics]
     benchmarks = list(dict.fromkeys(problem_scores[BENCHMARK]))
-    intervals = score_intervals(score_arrays(problem_scores, rows, benchmarks), settings)
+    outcomes = outcomes or Outcomes()
+    arrays = score_arrays(problem_scores, rows, benchmarks, outcomes.diverged)
+    intervals = score_intervals(arrays, settings)
     means = scores.groupby([METHOD, METRIC, BENCHMARK])[VALUE].mean()
     seeds = scores.groupby([METHOD, METRIC])[SEED].nunique()
     table = []
     for row in rows:
+        cells: dict[str, str | float] = {METHOD: row[0], METRIC: row[1]}
+        if row not in arrays:
+            unknown = Interval(nan, nan, nan)
+            for name in [AVERAGE, *benchmarks]:
+                cells |= _cells(name, unknown)
+            table.append(cells | {NUM_SEEDS: 0})
+            continue
         for benchmark in benchmarks:
             if abs(means[*row, benchmark] - intervals[row][benchmark].mean) > 1e-9:
                 raise ValueError(
                     f"{row[0]}, {row[1]}, {benchmark}: scores.csv says {means[*row, benchmark]}, "
                     f"problem_scores.csv {intervals[row][benchmark].mean}; aggregate again"
                 )
-        cells: dict[str, str | float] = {METHOD: row[0], METRIC: row[1]}
         for name in [AVERAGE, *benchmarks]:
             cells |= _cells(name, intervals[row][name])
         table.append(cells | {NUM_SEEDS: int(seeds[row])})
+    if outcomes.diverged:
+        for cells in table:
+            cells[DIVERGED] = outcomes.fraction(str(cells[METHOD]))
     return pd.DataFrame(table)
 
 
@@ -66,6 +83,18 @@ def _cells(name: str, interval: Interval) -> dict[str, float]:
         f"{name}_low": 100 * interval.low,
         f"{name}_high": 100 * interval.high,
     }
+
+
+def diverged_note(outcomes: Outcomes, methods: Iterable[str]) -> str:
+    """Return the note under a table whose methods have runs that diverged; empty if none has."""
+    methods = list(methods)
+    if not (counts := outcomes.note(methods)):
+        return ""
+    return (
+        f"Diverged, and without scores: {counts}. Numbers of a method are of its runs that finished; two "
+        "methods are compared on the seeds that both finished. "
+        f"{'; '.join(outcomes.sentences(methods))}."
+    )
 
 
 def to_csv(table: pd.DataFrame) -> str:
@@ -81,7 +110,10 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
             continue
         if {f"{name}_low", f"{name}_high"} <= set(table.columns):
             cells = zip(table[name], table[f"{name}_low"], table[f"{name}_high"], strict=True)
-            columns[name] = [f"{mean:.1f} [{low:.1f}, {high:.1f}]" for mean, low, high in cells]
+            columns[name] = [
+                "–" if isnan(mean) else f"{mean:.1f} [{low:.1f}, {high:.1f}]"
+                for mean, low, high in cells
+            ]
         else:
             columns[name] = ["" if pd.isna(value) else str(value) for value in table[name]]
     return pd.DataFrame(columns)

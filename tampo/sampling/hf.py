@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -48,6 +49,11 @@ class TransformersModel(ChunkedGeneration, HFLM):
             eos_token_ids=self._eos_token_ids,
             pad_token_id=self.tokenizer.pad_token_id,
         )
+        if not all(math.isfinite(value) for row in completions.log_probs for value in row):
+            raise ValueError(
+                f"{self.config.name_or_path}: the log-probabilities of the model are NaN or infinite; "
+                "what it samples is no response"
+            )
         return [
             Response(
                 self.tokenizer.decode(ids, skip_special_tokens=True),

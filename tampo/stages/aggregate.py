@@ -14,6 +14,10 @@ and full precision:
     rollout_tokens ... seconds     what training and evaluation cost, under the benchmark names
                               `training` and `evaluation`
 
+`runs.csv`: method, seed, outcome, step, reason, costs; where a training run diverged, and only there
+    one row a training run (`tampo.records.outcomes`). A run that diverged has no scores: it has no row
+    in the other two.
+
 `problem_scores.csv`: method, seed, benchmark, problem, metric, value, n
     pass@k of one problem from its n responses; the intervals are computed from these
 """
@@ -45,6 +49,7 @@ from tampo.layout import (
 )
 from tampo.problems.catalogue import CATALOGUE
 from tampo.records.cost import evaluation_cost, training_cost
+from tampo.records.outcomes import disagreements, diverged_runs, runs_table
 from tampo.records.training_tables import write_training_tables
 from tampo.statistics.pass_at_k import pass_at_k
 from tampo.study.settings import Benchmark
@@ -198,21 +203,40 @@ def read_runs(
 ) -> dict[tuple[str, int], dict[str, list[ProblemSamples]]]:
     """Read every run of the study; `{(method, seed): {benchmark: samples}}` in the study's order.
 
+    A run that diverged was not evaluated and is left out.
+
     Raises:
-        IncompleteResults: names every run that is missing, incomplete, or met other problems.
+        IncompleteResults: names every run that is missing, incomplete, met other problems, or whose
+            files disagree on whether it diverged.
     """
     runs, faults = {}, []
+    diverged = {(run.method, run.seed) for run in diverged_runs(study, results)}
     for method in [m.name for m in study.methods]:
         for seed in study.seeds:
+            if method in study.trained_methods:
+                found = disagreements(results, method, seed)
+                faults += [f"{path}: {what}" for path, what in found]
             try:
-                runs[method, seed] = read_run(study, results, method, seed)
+                if (method, seed) in diverged:
+                    _require_refusal(study, results, method, seed)
+                else:
+                    runs[method, seed] = read_run(study, results, method, seed)
             except IncompleteResults as error:
                 faults.append(str(error))
-    if not faults:
+    if not faults and runs:
         faults = _unpaired(runs, results)
     if faults:
         raise IncompleteResults("runs are missing or incomplete:\n" + "\n".join(faults))
     return runs
+
+
+def _require_refusal(study: Study, results: Path, method: str, seed: int) -> None:
+    """Raise IncompleteResults unless the evaluation of a run that diverged left what a refusal leaves."""
+    folder = layout.evaluate_folder(results, method, seed)
+    names = [layout.RUN_JSON, *(layout.samples_file(b.name) for b in study.benchmarks)]
+    missing = [f"{folder / name}: missing" for name in names if not (folder / name).is_file()]
+    if missing:
+        raise IncompleteResults("\n".join(missing))
 
 
 def _unpaired(runs: dict, results: Path) -> list[str]:
@@ -237,6 +261,10 @@ def aggregate(study: Study, results: Path, out: Path) -> None:
     write_training_tables(study, results, out)
     _write(out / layout.SCORES, pd.concat([scores, cost_table(study, results)]))
     _write(out / layout.PROBLEM_SCORES, problem_scores)
+    if diverged_runs(study, results):
+        _write(out / layout.RUNS, runs_table(study, results))
+    else:
+        (out / layout.RUNS).unlink(missing_ok=True)
 
 
 def score_tables(study: Study, results: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -267,10 +295,16 @@ def score_tables(study: Study, results: Path) -> tuple[pd.DataFrame, pd.DataFram
 
 
 def cost_table(study: Study, results: Path) -> pd.DataFrame:
-    """Return what every run cost, in the columns of the scores (`tampo.records.cost`)."""
+    """Return what every run cost, in the columns of the scores (`tampo.records.cost`).
+
+    What a run cost that diverged stands in runs.csv.
+    """
     rows: list[dict[str, Any]] = []
+    diverged = {(run.method, run.seed) for run in diverged_runs(study, results)}
     for method in [m.name for m in study.methods]:
         for seed in study.seeds:
+            if (method, seed) in diverged:
+                continue
             found = evaluation_cost(layout.evaluate_folder(results, method, seed))
             if method in study.trained_methods:
                 found = training_cost(layout.train_folder(results, method, seed)) + found

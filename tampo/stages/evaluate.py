@@ -7,7 +7,6 @@ from the benchmark alone, and is on disk before the next chunk begins.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import shutil
@@ -24,13 +23,15 @@ import transformers
 from transformers import AutoTokenizer, GenerationConfig, PreTrainedTokenizerBase
 
 from tampo import layout
-from tampo.files import checksums, sha256_of, to_jsonl, write_atomically
+from tampo.files import sha256_of, to_jsonl, write_atomically
 from tampo.grading import GRADER_VERSION
 from tampo.models.precision import require_precision
 from tampo.problems import prompts
 from tampo.problems.problem_sets import fingerprint, load_problems, source
 from tampo.records import provenance
-from tampo.records.run_json import BenchmarkEntry, EvaluateRun, Origin, read_any_run
+from tampo.records.origins import made_by, origin_of, weights_sha256
+from tampo.records.outcomes import divergence_of
+from tampo.records.run_json import BenchmarkEntry, Divergence, EvaluateRun, Origin, Refused
 from tampo.sampling.chunked import ChunkedGeneration, Plan
 from tampo.sampling.partial import PartialResponses
 from tampo.study.settings import Benchmark
@@ -55,7 +56,9 @@ def evaluate(
 ) -> None:
     """Write `{benchmark}.jsonl` for every benchmark of the study, and `run.json`, to `out`.
 
-    A killed evaluation continues from its finished chunks and ends with the same bytes.
+    A killed evaluation continues from its finished chunks and ends with the same bytes. A run that
+    diverged has nothing to evaluate: run.json says that it was refused, and the files of responses
+    are empty.
 
     Args:
         study: the study; its benchmarks, prompt and evaluation settings are used.
@@ -74,7 +77,18 @@ def evaluate(
     study.method(method)
     require_precision("evaluation.precision", study.evaluation.precision)
     checkpoint, out = Path(checkpoint), Path(out)
-    origin = _origin(checkpoint)
+    arguments = {
+        "method": method,
+        "seed": seed,
+        "checkpoint": str(checkpoint),
+        "evaluation": study.evaluation.model_dump(mode="json"),
+        "prompt": study.prompt.model_dump(mode="json"),
+    }
+    if (diverged := divergence_of(checkpoint)) is not None:
+        progress(f"{method}, seed {seed}: not evaluated, the run {diverged}")
+        _refuse(study, checkpoint, diverged, arguments, started, out)
+        return
+    origin = origin_of(checkpoint)
     identity = _identity(study, seed, checkpoint)
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
     plans = {}
@@ -94,19 +108,8 @@ def evaluate(
             # Standard errors of means are in closed form; 0 would switch them off as well.
             bootstrap_iters=1,
         )
-    record = provenance.collect(
-        "evaluate",
-        {
-            "method": method,
-            "seed": seed,
-            "checkpoint": str(checkpoint),
-            "evaluation": study.evaluation.model_dump(mode="json"),
-            "prompt": study.prompt.model_dump(mode="json"),
-        },
-        started,
-    )
     EvaluateRun(
-        **record,
+        **provenance.collect("evaluate", arguments, started),
         grader=GRADER_VERSION,
         checkpoint=Origin(sha256=identity["checkpoint"], **origin),
         benchmarks={
@@ -118,30 +121,35 @@ def evaluate(
     shutil.rmtree(out / layout.PARTIAL)
 
 
-def _origin(checkpoint: Path) -> dict[str, Any]:
-    """Return what the run.json of a checkpoint says about its origin; refuse one without."""
-    if not (checkpoint / "config.json").is_file():
-        raise FileNotFoundError(f"{checkpoint}: no checkpoint here (config.json is missing)")
-    places = [checkpoint / layout.RUN_JSON, checkpoint.parent / layout.RUN_JSON]
-    place = next((p for p in places if p.is_file()), None)
-    if place is None:
-        raise FileNotFoundError(
-            f"{checkpoint}: a checkpoint of unknown origin is not evaluated; "
-            f"its run.json is neither in it nor beside it"
-        )
-    return {"run_json_sha256": sha256_of(place), "stage": read_any_run(place).stage}
+def _refuse(
+    study: Study,
+    checkpoint: Path,
+    diverged: Divergence,
+    arguments: dict[str, Any],
+    started: float,
+    out: Path,
+) -> None:
+    """Write the run.json of an evaluation that was not made, beside files without responses."""
+    names = [layout.samples_file(benchmark.name) for benchmark in study.benchmarks]
+    for name in names:
+        write_atomically(out / name, "")
+    shutil.rmtree(out / layout.PARTIAL, ignore_errors=True)
+    EvaluateRun(
+        **provenance.collect("evaluate", arguments, started),
+        checkpoint=Origin(sha256=weights_sha256(checkpoint), **made_by(checkpoint)),
+        benchmarks={},
+        lm_eval={},
+        refused=Refused(diverged=diverged, files={name: sha256_of(out / name) for name in names}),
+    ).write(out)
 
 
 def _identity(study: Study, seed: int, checkpoint: Path) -> dict[str, Any]:
     """Return everything besides the benchmark that determines a response: settings, weights and software."""
-    files = {
-        name: digest for name, digest in checksums(checkpoint).items() if name != layout.RUN_JSON
-    }
     settings = study.evaluation.model_dump(mode="json")
     del settings["pass_k"], settings["budgets"]
     return {
         "seed": seed,
-        "checkpoint": hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest(),
+        "checkpoint": weights_sha256(checkpoint),
         "evaluation": settings,
         "prompt": study.prompt.model_dump(mode="json"),
         "packages": {

@@ -26,7 +26,7 @@ from tampo.report.page import Contents, render
 from tampo.report.page.samples import choose_samples
 from tampo.report.page.sections import OVERLAP_ALLOWED
 from tampo.report.published import LEGEND, beside
-from tampo.report.tables import readable, score_table, to_csv, to_markdown
+from tampo.report.tables import diverged_note, readable, score_table, to_csv, to_markdown
 from tampo.statistics.ranking import RULE, Marks, marks
 from tampo.statistics.robust_scores import robust_table
 from tampo.study.departures import SOURCES, departures, our_choices
@@ -95,6 +95,7 @@ def report(
             skipped={FIGURES[name].title: reason for name, reason in skipped.items()},
             figure_folder=out / layout.FIGURES if draw else None,
             samples=choose_samples(study, results),
+            outcomes=inputs.outcomes,
             departures=departures(study, experiment),
             our_choices=our_choices(experiment),
             departures_note=_departures_note(study, references),
@@ -144,12 +145,16 @@ def _table(
         table.methods,
         study.evaluation.pass_metrics,
         study.statistics,
+        inputs.outcomes,
     )
-    marked = marks(numbers, inputs.problem_scores, study.statistics)
+    diverged = inputs.outcomes.diverged
+    marked = marks(numbers, inputs.problem_scores, study.statistics, diverged)
     text = beside(readable(numbers), references.folder_of(study) / layout.table_file(table.name))
     notes = [_interval_note(study), RULE]
     if any(name.startswith(layout.PUBLISHED_PREFIX) for name in text.columns):
         notes.append(f"{LEGEND}. Published numbers are not computed with.")
+    if note := diverged_note(inputs.outcomes, table.methods):
+        notes.append(note)
     notes.append(_departures_note(study, references))
     if study.allow_overlap is not None:
         notes.append(f"{OVERLAP_ALLOWED}: {study.allow_overlap}")
@@ -180,7 +185,10 @@ def _robust(study: Study, inputs: ClaimInputs, out: Path) -> pd.DataFrame | None
         parts.tampo,
         layout.pass_at(1),
         study.statistics,
+        inputs.outcomes.diverged,
     )
+    if inputs.outcomes.diverged:
+        table[layout.DIVERGED] = [inputs.outcomes.fraction(m) for m in table[layout.METHOD]]
     write_atomically(out / layout.ROBUST, table.to_csv(index=False, lineterminator="\n"))
     return table
 

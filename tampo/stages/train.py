@@ -21,13 +21,17 @@ from tampo.grading.rewards import REWARDS
 from tampo.problems import prompts
 from tampo.problems.problem_sets import identity, load_problems
 from tampo.records import provenance
-from tampo.records.run_json import LeftOut, ModelRun, Overlap, TrainRun, read_run
+from tampo.records.collapse import collapses
+from tampo.records.outcomes import write_marker
+from tampo.records.run_json import Divergence, LeftOut, ModelRun, Overlap, TrainRun, read_run
 from tampo.study.contamination import refuse_contaminated
 from tampo.study.settings import Training
 from tampo.study.study import UNTRAINED, Study, StudyError
 from tampo.temperature.protocol import TemperaturePolicy
 from tampo.temperature.registry import build_policy
+from tampo.training.divergence import Diverged
 from tampo.training.grpo_settings import grpo_config, lora_config
+from tampo.training.rollout_batch import no_trajectories
 from tampo.training.run_log import RunLog
 from tampo.training.stop_at_step_end import StopAtStepEnd
 from tampo.training.stop_signals import Stopped, stop_request
@@ -46,6 +50,9 @@ def train(
 
     A run that was interrupted leaves `out/resume`; the next call with the same settings continues from
     its last complete checkpoint and ends with the same files as a run that was never interrupted.
+
+    A run that diverges ends well, as its outcome: run.json has the step and the reason, the logs hold
+    the steps before it, and checkpoint/ says the same and holds no weights.
 
     Args:
         model: folder of the base model, with its run.json.
@@ -78,24 +85,23 @@ def train(
     processes.wait_for_everyone()
     checkpoint = _newest_checkpoint(resume)
     vocabulary = AutoConfig.from_pretrained(model).get_text_config().vocab_size
-    context = study.policy_context(method, seed, vocabulary, temperatures)
-    policy = build_policy(chosen.policy, chosen.settings, context)
     tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left")
     dataset, left_out = _dataset(study, training, tokenizer, seed)
-    trainer = _trainer(training, policy, dataset, tokenizer, model, resume, seed)
-    if checkpoint is not None:
-        logger.info("resuming from %s", checkpoint)
-    with stop_request() as request:
-        trainer.add_callback(StopAtStepEnd(request))
-        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-    trainer.accelerator.wait_for_everyone()
-    if trainer.state.global_step < training.steps:
-        raise Stopped(
-            f"stopped by {request.reason} after step {trainer.state.global_step} of "
-            f"{training.steps}; a checkpoint is saved; the same command continues from it"
-        )
+    diverged = _replayed_divergence(recorded)
+    run_log, candidates = RunLog(resume / "log"), tuple(training.candidate_temperatures)
+    if diverged is None:
+        context = study.policy_context(method, seed, vocabulary, temperatures)
+        policy = build_policy(chosen.policy, chosen.settings, context)
+        trainer = _trainer(training, policy, dataset, tokenizer, model, resume, seed)
+        diverged = _steps(trainer, checkpoint, training.steps)
+        run_log, candidates = trainer.run_log, trainer.candidates
     if processes.is_main_process:
-        _publish(trainer, tokenizer, out)
+        if diverged is None:
+            _publish(trainer, tokenizer, out)
+        else:
+            logger.warning("%s; the run ends here and is not evaluated", diverged)
+            _publish_diverged(diverged, run_log, candidates, out)
+        collapsed = collapses(read_jsonl(out / layout.STEPS_LOG), training.steps)
         record = provenance.collect(
             "train",
             {"method": chosen.model_dump(), "seed": seed, "training": training.model_dump()},
@@ -105,13 +111,52 @@ def train(
             **record,
             grader=GRADER_VERSION,
             resumed_from=None if checkpoint is None else checkpoint.name,
-            processes=trainer.accelerator.num_processes,
+            processes=processes.num_processes,
             problems_left_out=LeftOut(reason=TOO_LONG, ids=left_out),
             problems=identity(training.problems, study.data_dir),
             overlap=Overlap(found=shared.counts(), not_read=sorted(shared.unread)),
+            **({} if diverged is None else {"diverged": diverged}),
+            **({"collapse": collapsed} if collapsed else {}),
             files=published_files(out),
         ).write(out)
         shutil.rmtree(resume)
+
+
+def _steps(
+    trainer: TemperatureGRPOTrainer, checkpoint: Path | None, steps: int
+) -> Divergence | None:
+    """Train to the end; return where the run diverged, if it did.
+
+    Raises:
+        Stopped: a signal ended training before its last step.
+    """
+    if checkpoint is not None:
+        logger.info("resuming from %s", checkpoint)
+    with stop_request() as request:
+        trainer.add_callback(StopAtStepEnd(request))
+        try:
+            trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        except Diverged as end:
+            return Divergence(step=end.step, what=end.what)
+    trainer.accelerator.wait_for_everyone()
+    if trainer.state.global_step < steps:
+        raise Stopped(
+            f"stopped by {request.reason} after step {trainer.state.global_step} of "
+            f"{steps}; a checkpoint is saved; the same command continues from it"
+        )
+    return None
+
+
+def _replayed_divergence(recorded: Path | None) -> Divergence | None:
+    """Return why a run cannot replay what another recorded: that one diverged before its end."""
+    if recorded is None or not (recorded.parent / layout.RUN_JSON).is_file():
+        return None
+    replayed = read_run(recorded.parent / layout.RUN_JSON, TrainRun)
+    if replayed.diverged is None:
+        return None
+    method, seed = replayed.arguments["method"]["name"], replayed.arguments["seed"]
+    what = f"it replays the temperatures of {method}, seed {seed}, which {replayed.diverged}"
+    return Divergence(step=0, what=what)
 
 
 def _recorded_temperatures(
@@ -225,6 +270,16 @@ def _publish(
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
     trainer.run_log.publish(out)
+
+
+def _publish_diverged(
+    diverged: Divergence, run_log: RunLog, candidates: tuple[float, ...], out: Path
+) -> None:
+    """Write the logs of the steps before a divergence, and a checkpoint that says what it lacks."""
+    with directory_written_whole(out / layout.CHECKPOINT) as folder:
+        write_marker(folder, diverged)
+    run_log.rewind(diverged.step)
+    run_log.publish(out, no_trajectories(candidates))
 
 
 def published_files(out: Path) -> dict[str, str]:

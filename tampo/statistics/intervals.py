@@ -96,7 +96,8 @@ def score_intervals(
 
     Args:
         scores: for each row (a method and metric, say) and benchmark, [S, P]: the score of each of
-            P problems in each of S runs. All rows have the same benchmarks and problems.
+            P problems in each of S runs. All rows have the same benchmarks and problems; S may
+            differ.
         settings: confidence, number of resamples and base seed. A benchmark's draws depend on
             its name, its number of problems and S only, so a row never changes because another
             row or benchmark was added.
@@ -105,6 +106,8 @@ def score_intervals(
         For each row: `{benchmark: Interval, ..., "average": Interval}`.
     """
     rows = list(scores)
+    if not rows:
+        return {}
     benchmarks = list(scores[rows[0]])
     for row in rows:
         if list(scores[row]) != benchmarks:

@@ -32,7 +32,7 @@ from tampo.layout import AVERAGE, BENCHMARK, HIGH, LOW, METHOD, METRIC, NUM_SEED
 from tampo.seeds import generator
 from tampo.statistics.intervals import run_deviations
 from tampo.statistics.resampling import Resampling
-from tampo.statistics.score_arrays import Scores, score_arrays
+from tampo.statistics.score_arrays import Runs, Scores, in_common, score_arrays
 
 END_WEIGHT = 0.5
 """Weight of the problem won and of the problem lost that are added to every benchmark."""
@@ -52,6 +52,10 @@ class PairedDifference:
     """Degrees of freedom of the standard error (Welch-Satterthwaite)."""
     runs: int
     """Seeds S."""
+
+
+UNKNOWN = PairedDifference(*(float("nan"),) * 6, runs=0)
+"""Of two methods that finished no seed in common."""
 
 
 @dataclass(frozen=True)
@@ -194,6 +198,7 @@ def difference_table(
     pairs: Sequence[tuple[str, str]],
     metrics: Sequence[str],
     settings: Resampling,
+    diverged: Runs = (),
 ) -> pd.DataFrame:
     """Return paired differences of methods as a long table.
 
@@ -203,6 +208,8 @@ def difference_table(
         metrics: e.g. `["pass@1", "pass@8"]`.
         settings: how intervals are made; draws depend on its seed and on the metric, so a row does
             not change because another pair was added.
+        diverged: runs without scores; a pair is compared on the seeds that both finished, and has
+            NaN and num_seeds 0 without any.
 
     Returns:
         method, baseline, metric, benchmark ("average" first), difference, low, high, standard_error
@@ -211,14 +218,16 @@ def difference_table(
     benchmarks = list(dict.fromkeys(problem_scores[BENCHMARK]))
     methods = list(dict.fromkeys(name for pair in pairs for name in pair))
     rows = [(method, metric) for method in methods for metric in metrics]
-    arrays = score_arrays(problem_scores, rows, benchmarks)
+    arrays = score_arrays(problem_scores, rows, benchmarks, diverged)
     table = []
     for metric in metrics:
         for method, baseline in pairs:
-            rng = pair_generator(settings, metric)
-            found = paired_differences(
-                arrays[method, metric], arrays[baseline, metric], settings, rng
-            )
+            found = dict.fromkeys([AVERAGE, *benchmarks], UNKNOWN)
+            if (method, metric) in arrays and (baseline, metric) in arrays:
+                pair = in_common(arrays[method, metric], arrays[baseline, metric])
+                if pair[0].seeds:
+                    rng = pair_generator(settings, metric)
+                    found = paired_differences(*pair, settings, rng)
             table += [
                 {
                     METHOD: method,

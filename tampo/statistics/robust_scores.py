@@ -28,7 +28,7 @@ from tampo.seeds import generator
 from tampo.statistics.intervals import reweighted_problem_means, run_deviations
 from tampo.statistics.proportions import jeffreys_interval
 from tampo.statistics.resampling import Resampling
-from tampo.statistics.score_arrays import Scores, score_arrays
+from tampo.statistics.score_arrays import Runs, Scores, score_arrays
 
 THRESHOLDS = np.round(np.linspace(-0.2, 1.0, 61), 2)
 """Gains at which performance profiles are read."""
@@ -66,7 +66,11 @@ def performance_profile(cells: np.ndarray, thresholds: np.ndarray) -> np.ndarray
 
 
 def gains(
-    problem_scores: pd.DataFrame, methods: Sequence[str], base: str, metric: str
+    problem_scores: pd.DataFrame,
+    methods: Sequence[str],
+    base: str,
+    metric: str,
+    diverged: Runs = (),
 ) -> tuple[dict[str, np.ndarray], list[str], list[str]]:
     """Return the gains over the base model of every run of some methods.
 
@@ -75,6 +79,7 @@ def gains(
         methods: rows wanted.
         base: name of the untrained method; its score is its mean over seeds.
         metric: e.g. "pass@1".
+        diverged: runs without scores; a method of which no run finished is left out.
 
     Returns:
         `{method: [S, B]}`, the B benchmarks, and the benchmarks left out because the base model
@@ -83,9 +88,10 @@ def gains(
     Raises:
         ValueError: scores are missing, or no benchmark is left.
     """
-    arrays, kept, left_out = _kept(problem_scores, methods, base, metric)
+    arrays, kept, left_out = _kept(problem_scores, methods, base, metric, diverged)
     base_scores = _run_scores(arrays[base]).mean(axis=0)
-    return {m: gain(_run_scores(arrays[m]), base_scores) for m in methods}, kept, left_out
+    found = {m: gain(_run_scores(arrays[m]), base_scores) for m in methods if m in arrays}
+    return found, kept, left_out
 
 
 def robust_table(
@@ -95,22 +101,29 @@ def robust_table(
     reference: str,
     metric: str,
     settings: Resampling,
+    diverged: Runs = (),
 ) -> pd.DataFrame:
     """Return the IQM of gains, and the chance of beating a reference method, with intervals.
+
+    A number is NaN where no run of the method, or of the reference, finished.
 
     Returns:
         method, metric, iqm, iqm_low, iqm_high (gains), reference, improvement, improvement_low,
         improvement_high (probability that a run of the method beats one of the reference; 0.5 for
         the reference itself), num_seeds, left_out (benchmarks, separated by spaces).
     """
-    arrays, _, left_out = _kept(problem_scores, [*methods, reference], base, metric)
-    reference_runs = _run_scores(arrays[reference])
+    arrays, _, left_out = _kept(problem_scores, [*methods, reference], base, metric, diverged)
+    unknown = float("nan")
     rows = []
     for method in methods:
-        runs = _run_scores(arrays[method])
-        middle, low, high = _iqm_interval(arrays[method], arrays[base], metric, settings)
-        chance = probability_of_improvement(runs, reference_runs)
-        ends = jeffreys_interval(chance, len(runs), settings.confidence)
+        middle = low = high = chance = unknown
+        ends, runs = (unknown, unknown), np.empty((0, 0))
+        if method in arrays:
+            runs = _run_scores(arrays[method])
+            middle, low, high = _iqm_interval(arrays[method], arrays[base], metric, settings)
+        if method in arrays and reference in arrays:
+            chance = probability_of_improvement(runs, _run_scores(arrays[reference]))
+            ends = jeffreys_interval(chance, len(runs), settings.confidence)
         rows.append(
             {METHOD: method, METRIC: metric}
             | {"iqm": middle, "iqm_low": low, "iqm_high": high}
@@ -128,11 +141,12 @@ def performance_profiles(
     metric: str,
     settings: Resampling,
     thresholds: np.ndarray = THRESHOLDS,
+    diverged: Runs = (),
 ) -> pd.DataFrame:
     """Return the performance profile of every method: method, threshold, fraction, low, high."""
-    cells, _, _ = gains(problem_scores, methods, base, metric)
+    cells, _, _ = gains(problem_scores, methods, base, metric, diverged)
     rows = []
-    for method in methods:
+    for method in cells:
         runs = len(cells[method])
         fractions = performance_profile(cells[method], thresholds)
         for threshold, fraction in zip(thresholds.tolist(), fractions.tolist(), strict=True):
@@ -143,17 +157,23 @@ def performance_profiles(
 
 
 def _kept(
-    problem_scores: pd.DataFrame, methods: Sequence[str], base: str, metric: str
+    problem_scores: pd.DataFrame,
+    methods: Sequence[str],
+    base: str,
+    metric: str,
+    diverged: Runs = (),
 ) -> tuple[dict[str, Scores], list[str], list[str]]:
     """Return the score arrays of base and methods on the benchmarks that have a gain."""
     benchmarks = list(dict.fromkeys(problem_scores[BENCHMARK]))
     names = list(dict.fromkeys([base, *methods]))
-    found = score_arrays(problem_scores, [(name, metric) for name in names], benchmarks)
+    rows = [(name, metric) for name in names]
+    found = score_arrays(problem_scores, rows, benchmarks, diverged)
     left_out = [b for b in benchmarks if found[base, metric][b].mean() == 1]
     kept = [b for b in benchmarks if b not in left_out]
     if not kept:
         raise ValueError(f"{metric}: {base} solves every benchmark completely; there is no gain")
-    return {n: {b: found[n, metric][b] for b in kept} for n in names}, kept, left_out
+    tables = {n: {b: found[n, metric][b] for b in kept} for n in names if (n, metric) in found}
+    return tables, kept, left_out
 
 
 def _run_scores(scores: Mapping[str, np.ndarray]) -> np.ndarray:

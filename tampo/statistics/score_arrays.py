@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,21 +11,49 @@ from tampo.layout import BENCHMARK, METHOD, METRIC, PROBLEM, SEED, VALUE
 
 Scores = dict[str, np.ndarray]
 """For each benchmark [S, P]: the score of each of P problems in each of S runs."""
+Runs = Collection[tuple[str, int]]
+"""Method and seed of training runs."""
+
+
+class SeedScores(Scores):
+    """`Scores` whose S runs have these seeds, ascending."""
+
+    def __init__(self, tables: Scores, seeds: Sequence[int]) -> None:
+        super().__init__(tables)
+        self.seeds = tuple(seeds)
+
+
+def in_common(first: SeedScores, second: SeedScores) -> tuple[SeedScores, SeedScores]:
+    """Return two rows of scores on the seeds that both have, S of which may be 0."""
+    if first.seeds == second.seeds:
+        return first, second
+    seeds = [seed for seed in first.seeds if seed in second.seeds]
+
+    def of(scores: SeedScores) -> SeedScores:
+        places = [scores.seeds.index(seed) for seed in seeds]
+        return SeedScores({name: table[places] for name, table in scores.items()}, seeds)
+
+    return of(first), of(second)
 
 
 def score_arrays(
-    problem_scores: pd.DataFrame, rows: Sequence[tuple[str, str]], benchmarks: Sequence[str]
-) -> dict[tuple[str, str], Scores]:
+    problem_scores: pd.DataFrame,
+    rows: Sequence[tuple[str, str]],
+    benchmarks: Sequence[str],
+    diverged: Runs = (),
+) -> dict[tuple[str, str], SeedScores]:
     """Return the problem scores of some methods, paired by seed and by problem.
 
     Args:
         problem_scores: `problem_scores.csv` of `tampo.stages.aggregate`.
         rows: (method, metric).
         benchmarks: names, in the order wanted.
+        diverged: runs that have no scores; every other run has them.
 
     Returns:
         `{(method, metric): {benchmark: [S, P]}}`; seeds and problems are sorted, so the same
-        position is the same seed and problem in every row.
+        position is the same problem in every row, and the same seed where no run diverged
+        (`in_common` pairs the others). A method of which no run finished has no row.
 
     Raises:
         ValueError: names the row and benchmark that have no scores, or whose seeds or problems
@@ -33,9 +61,14 @@ def score_arrays(
     """
     wanted = problem_scores[problem_scores[BENCHMARK].isin(benchmarks)]
     groups = dict(list(wanted.groupby([METHOD, METRIC, BENCHMARK], sort=False)))
-    arrays: dict[tuple[str, str], Scores] = {row: {} for row in rows}
+    arrays: dict[tuple[str, str], SeedScores] = {}
     axes: dict[str, tuple[list, list]] = {}
+    scored = set(wanted[METHOD])
     for method, metric in rows:
+        without = {seed for name, seed in diverged if name == method}
+        if without and method not in scored:
+            continue
+        tables = {}
         for name in benchmarks:
             if (method, metric, name) not in groups:
                 raise ValueError(f"no problem scores of {method}, {metric}, {name}")
@@ -43,10 +76,11 @@ def score_arrays(
             grid = group.pivot(index=SEED, columns=PROBLEM, values=VALUE)
             if grid.isna().any(axis=None):
                 raise ValueError(f"{method}, {metric}, {name}: seeds differ in their problems")
-            found = (list(grid.index), list(grid.columns))
+            found = (sorted({*grid.index, *without}), list(grid.columns))
             if axes.setdefault(name, found) != found:
                 raise ValueError(
                     f"{method}, {metric}, {name}: other seeds or problems than {rows[0][0]} has"
                 )
-            arrays[method, metric][name] = grid.to_numpy()
+            tables[name] = grid.to_numpy()
+        arrays[method, metric] = SeedScores(tables, list(grid.index))
     return arrays

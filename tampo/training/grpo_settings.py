@@ -87,6 +87,8 @@ def grpo_config(training: Training, output_dir: Path, seed: int) -> GRPOConfig:
         remove_unused_columns=False,
         report_to=[],
         logging_steps=1,
+        # It would show a loss that is NaN as 0.
+        logging_nan_inf_filter=False,
         save_strategy="steps",
         save_steps=training.checkpoint_every,
         save_total_limit=2,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
 
 from tampo import layout
@@ -30,6 +31,7 @@ from tampo.layout import (
 )
 from tampo.temperature.meta_policy import trajectory_log_likelihoods
 from tampo.temperature.protocol import RolloutFeedback
+from tampo.training.divergence import require_finite_arrays
 
 MISMATCH_TOLERANCE = {"no": 1e-3, "fp16": 2e-2, "bf16": 5e-2}
 """Largest accepted train-inference mismatch: the mean |difference| in nats between the sampler's and
@@ -208,6 +210,17 @@ class GatheredRollout:
         tokens = max(int(self.column("mismatch_tokens").sum()), 1)
         return float(self.column("mismatch").sum() / tokens)
 
+    def require_finite(self) -> None:
+        """Raise Diverged if a likelihood, an entropy, an advantage or a gap is NaN or infinite."""
+        columns = {
+            "log-probabilities": "log_likelihoods",
+            ENTROPY: ENTROPY,
+            "entropy at temperature 1": ENTROPY_AT_ONE,
+            "advantages": ADVANTAGE,
+            "the sampler's log-probabilities": "mismatch",
+        }
+        require_finite_arrays(self.step, {name: self.column(c) for name, c in columns.items()})
+
     def require_agreement(self, tolerance: float) -> None:
         """Stop the run if the train-inference mismatch is too large.
 
@@ -245,3 +258,12 @@ class GatheredRollout:
                 for k, temperature in enumerate(candidates)
             },
         }
+
+
+def no_trajectories(candidates: tuple[float, ...]) -> pa.Table:
+    """Return the table of `GatheredRollout.table` without a row: of a run that ended before any."""
+    types = {STEP: pa.int64(), GROUP: pa.int64(), TEMPERATURE: pa.float64(), ROW: pa.int64()}
+    types |= {"problem_id": pa.string(), REWARD: pa.float64(), ADVANTAGE: pa.float64()}
+    types |= {"length": pa.int64(), TRUNCATED: pa.bool_()}
+    types |= {layout.likelihood_column(temperature): pa.float64() for temperature in candidates}
+    return pa.schema(types).empty_table()

@@ -63,16 +63,23 @@ class RunLog:
         for part in self._parts.glob("*.parquet"):
             if int(part.stem) > step:
                 part.unlink()
+        self._waiting = [table for table in self._waiting if table[STEP][0].as_py() < step]
 
-    def publish(self, out: Path) -> None:
-        """Write the finished files to `out`, each whole."""
+    def publish(self, out: Path, empty: pa.Table | None = None) -> None:
+        """Write the finished files to `out`, each whole.
+
+        Args:
+            empty: trajectories of a run that ended before it had any.
+        """
         self.flush(sys.maxsize)
         for name in (layout.STEPS_LOG, layout.POLICY_LOG):
-            write_atomically(out / name, to_jsonl(read_jsonl(self.folder / name)))
-        parts = sorted(self._parts.glob("*.parquet"))
+            path = self.folder / name
+            write_atomically(out / name, to_jsonl(read_jsonl(path)) if path.exists() else "")
+        tables = [pq.read_table(part) for part in sorted(self._parts.glob("*.parquet"))]
+        if not tables and empty is not None:
+            tables = [empty]
         with written_whole(out / layout.TRAJECTORIES) as temporary:
-            table = pa.concat_tables(pq.read_table(part) for part in parts)
-            pq.write_table(table, temporary, compression="zstd")
+            pq.write_table(pa.concat_tables(tables), temporary, compression="zstd")
 
     def _append(self, name: str, record: dict[str, Any]) -> None:
         line = json.dumps(without_nan(record), allow_nan=False) + "\n"

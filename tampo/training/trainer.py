@@ -47,6 +47,12 @@ from tampo.sampling import sampler
 from tampo.sampling.vllm_rollouts import SeededRequests
 from tampo.seeds import derive
 from tampo.temperature.protocol import TemperaturePolicy
+from tampo.training.divergence import (
+    agree,
+    require_finite,
+    require_finite_weights,
+    require_no_infinite_reward,
+)
 from tampo.training.rollout_batch import MISMATCH_TOLERANCE, GatheredRollout, RolloutBatch
 from tampo.training.run_log import RunLog
 from tampo.training.scoring import Scoring, score_completions
@@ -109,6 +115,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         self.run_log = run_log
         self._base_seed = base_seed
         self._untempered = logprob_temperature == "one"
+        self._last_inputs: dict[str, Any] = {}
         self._summary: dict[str, Any] = {}
         self._seconds = {"generate": 0.0, REWARD: 0.0}
         self._cpu = time.process_time()
@@ -207,6 +214,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         started = time.perf_counter()
         by_function = super()._calculate_rewards(*args, **kwargs)
         self._seconds[REWARD] += time.perf_counter() - started
+        require_no_infinite_reward(self.state.global_step, by_function, self.reward_func_names)
         self._rewards = (by_function * self.reward_weights.to(by_function.device)).nansum(dim=1)
         # A completion that no reward function could score has no reward; that is not zero.
         self._rewards[by_function.isnan().all(dim=1)] = torch.nan
@@ -256,6 +264,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
 
     def _compute_loss(self, model: torch.nn.Module, inputs: dict[str, Any]) -> torch.Tensor:
         rows = inputs["row"].tolist()
+        self._last_inputs = inputs
         self._scoring = Scoring(
             rows,
             inputs["sampling_temperature"],
@@ -281,6 +290,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
     def _finish_rollout(self) -> None:
         """Show the whole batch, of all processes, to the policy and to the log."""
         rollout = GatheredRollout.of(self._batch, gather_object(self._batch.records()))
+        rollout.require_finite()
         rollout.require_agreement(MISMATCH_TOLERANCE[self.accelerator.mixed_precision])
         own = [self.candidates.index(temperature) for temperature in self.policy.candidates]
         self.policy.observe(
@@ -309,6 +319,8 @@ class TemperatureGRPOTrainer(GRPOTrainer):
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Log as TRL does; append the line of an optimiser step to steps.jsonl."""
         of_a_step = GRAD_NORM in logs
+        if of_a_step:
+            self._require_finite_step(logs)
         super().log(logs, start_time)
         if not of_a_step or not self.accelerator.is_main_process:
             return
@@ -341,10 +353,49 @@ class TemperatureGRPOTrainer(GRPOTrainer):
             record[SECONDS]["total"],
         )
 
+    def _require_finite_step(self, logs: dict[str, float]) -> None:
+        """Raise Diverged if the step's loss or gradient is not finite; both are over all processes."""
+        numbers = {LOSS: logs[LOSS], "gradient norm": logs[GRAD_NORM]}
+        scaler = self.accelerator.scaler
+        skipped = self.accelerator.optimizer_step_was_skipped
+        if skipped and (scaler is None or scaler.get_scale() >= 1):
+            # fp16 drops a step whose scaled gradients overflow and scales less: it searches that way.
+            del numbers["gradient norm"]
+        require_finite(self.state.global_step - 1, numbers)
+
+    def _require_finite_model(self) -> None:
+        """Raise Diverged if the weights, or after the last step what they say, are not finite.
+
+        Finite weights can overflow in a forward pass; the next step makes one, after the last nothing.
+        """
+        step = self.state.global_step - 1
+        model = self.accelerator.unwrap_model(self.model)
+        require_finite_weights(step, model)
+        if self.state.global_step < self.args.max_steps:
+            return
+        inputs = self._last_inputs
+        ids, mask = (
+            torch.cat([inputs[f"prompt_{part}"], inputs[f"completion_{part}"]], dim=1)
+            for part in ("ids", "mask")
+        )
+        with torch.no_grad(), self.accelerator.autocast():
+            scored = score_completions(
+                model,
+                ids,
+                mask,
+                inputs["completion_ids"].shape[1],
+                inputs["sampling_temperature"],
+                candidates=None,
+                untempered=self._untempered,
+            )
+        finite = scored.log_probs[inputs["completion_mask"].bool()].isfinite().all()
+        agree(step, [] if finite else ["log-probabilities after the last update"], "model")
+
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Write no model card: run.json says more, and says it of this run."""
 
     def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
+        self._require_finite_model()
         super()._save_checkpoint(model, trial)
         if self.args.should_save:
             folder = Path(self._get_output_dir(trial)) / f"checkpoint-{self.state.global_step}"

@@ -5,20 +5,25 @@ graded by the task documents' own code, so that grading them again gives the sam
 """
 
 import json
+import shutil
 from functools import partial
 from pathlib import Path
 
+import pyarrow.parquet as pq
 from support.run_json import write_run_json
 from support.studies import micro_study, write_training_run
 
 from tampo import layout
 from tampo.files import checksums, sha256_of, to_jsonl
 from tampo.problems.problem_sets import fingerprint, load_problems
+from tampo.records.outcomes import write_marker
+from tampo.records.run_json import Divergence, Refused
 from tampo.sampling.partial import Response
 from tampo.stages import report as report_stage
 from tampo.stages.aggregate import aggregate
 from tampo.tasks.benchmark import load, process_results
 from tampo.tools.plan.measured import against_plan
+from tampo.training.rollout_batch import no_trajectories
 
 STUDY = micro_study(
     benchmarks=[
@@ -104,3 +109,26 @@ def edit_line(path: Path, number: int, change) -> None:
     change(row)
     lines[number - 1] = to_jsonl([row])
     path.write_text("".join(lines))
+
+
+def diverge(
+    results: Path, method: str, seed: int, step: int = 1, what: str = "loss is nan"
+) -> None:
+    """Make a run of the finished study one that diverged, with an evaluation that was refused."""
+    found = Divergence(step=step, what=what)
+    run = layout.train_folder(results, method, seed)
+    shutil.rmtree(run)
+    write_training_run(results, method, seed, step)
+    (run / "run.json").unlink()
+    if step == 0:
+        pq.write_table(no_trajectories((0.8, 1.0)), run / "trajectories.parquet")
+    (run / "checkpoint").mkdir()
+    write_marker(run / "checkpoint", found)
+    (run / "checkpoint" / ".snakemake_timestamp").touch()
+    write_run_json(run, "train", diverged=found, files=checksums(run))
+    evaluated = layout.evaluate_folder(results, method, seed)
+    names = [layout.samples_file(benchmark.name) for benchmark in STUDY.benchmarks]
+    for name in names:
+        (evaluated / name).write_text("")
+    refused = Refused(diverged=found, files={name: sha256_of(evaluated / name) for name in names})
+    write_run_json(evaluated, "evaluate", refused=refused)

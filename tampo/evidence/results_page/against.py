@@ -20,7 +20,7 @@ from tampo.report.page.sections import model_name, number
 from tampo.statistics.paired import PairedDifference, pair_generator, paired_differences
 from tampo.statistics.permutation_tests import holm
 from tampo.statistics.power import POWER, study_detectable
-from tampo.statistics.score_arrays import score_arrays
+from tampo.statistics.score_arrays import Runs, in_common, score_arrays
 from tampo.study.study import Study
 
 Word = Literal["is better than", "is worse than", "is not significantly different from"]
@@ -72,18 +72,32 @@ def baselines(parts: Roles) -> list[tuple[str, str]]:
     return named + [(name, kind) for name, kind in controls if name]
 
 
-def comparisons(study: Study, problem_scores: pd.DataFrame, k: int) -> list[Comparison]:
-    """Return TAMPO against every baseline in Pass@k; none where the study has no TAMPO."""
+def comparisons(
+    study: Study, problem_scores: pd.DataFrame, k: int, diverged: Runs = ()
+) -> list[Comparison]:
+    """Return TAMPO against every baseline in Pass@k; none where the study has no TAMPO.
+
+    A baseline is compared on the seeds that both finished, and left out where there are fewer than two
+    because runs diverged.
+    """
     parts = roles(study)
     against = baselines(parts)
     if not parts.tampo or not against:
         return []
     metric, settings = layout.pass_at(k), study.statistics
     rows = [(name, metric) for name in (parts.tampo, *(name for name, _ in against))]
-    arrays = score_arrays(problem_scores, rows, [b.name for b in study.benchmarks])
+    arrays = score_arrays(problem_scores, rows, [b.name for b in study.benchmarks], diverged)
+    pairs = {
+        name: in_common(arrays[rows[0]], arrays[name, metric])
+        for name, _ in against
+        if rows[0] in arrays and (name, metric) in arrays
+    }
+    if diverged:
+        pairs = {name: pair for name, pair in pairs.items() if len(pair[0].seeds) > 1}
+        against = [rival for rival in against if rival[0] in pairs]
     found = [
-        paired_differences(arrays[rows[0]], arrays[row], settings, pair_generator(settings, metric))
-        for row in rows[1:]
+        paired_differences(*pairs[name], settings, pair_generator(settings, metric))
+        for name, _ in against
     ]
     differences = [difference[AVERAGE] for difference in found]
     adjusted = holm([difference.p_value for difference in differences])

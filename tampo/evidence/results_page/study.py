@@ -18,6 +18,7 @@ from tampo.evidence.archive import SUMS, restored, stored_name
 from tampo.evidence.results_page.against import comparison_table, comparisons, paragraph
 from tampo.files import sha256_of
 from tampo.layout import HIGH, LOW, METHOD
+from tampo.records.outcomes import Outcomes
 from tampo.records.run_json import EvaluateRun
 from tampo.records.run_records import (
     RunRecord,
@@ -62,8 +63,11 @@ def study_values(folder: Path, page: Path) -> dict[str, Any]:
         study = load_study(plain.folder / layout.REPORT / layout.STUDY_COPY)
         records = read_records(study, plain.folder)
         tables = ClaimInputs.read(plain.folder / layout.AGGREGATE)
-        learned = learning_rows(study, plain.folder)
-    found = {k: comparisons(study, tables.problem_scores, k) for k in study.evaluation.pass_k}
+        diverged = tables.outcomes.diverged
+        learned = learning_rows(study, plain.folder, diverged)
+    found = {
+        k: comparisons(study, tables.problem_scores, k, diverged) for k in study.evaluation.pass_k
+    }
     title, table = _table(folder / layout.REPORT / f"{layout.TABLE1_NAME}.md")
     return {
         "name": study.name,
@@ -78,7 +82,7 @@ def study_values(folder: Path, page: Path) -> dict[str, Any]:
         "title": title,
         "table": table,
         "other_tables": [table.name for table in study.tables if table.name != "table1"],
-        "paragraph": paragraph(study, found),
+        "paragraph": paragraph(study, found) + _left_out(study, tables.outcomes),
         "against": to_markdown(comparison_table(found)) if any(found.values()) else "",
         "figures": _figures(folder),
         **_claims(folder / layout.REPORT / layout.CLAIMS),
@@ -88,6 +92,11 @@ def study_values(folder: Path, page: Path) -> dict[str, Any]:
         "learned": _learned(study, learned),
         "confidence": f"{100 * study.statistics.confidence:g} %",
     }
+
+
+def _left_out(study: Study, outcomes: Outcomes) -> str:
+    note = outcomes.note(study.trained_methods)
+    return f" Runs that diverged have no scores and are left out ({note})." if note else ""
 
 
 def _linker(folder: Path, page: Path) -> Callable[[str], str]:

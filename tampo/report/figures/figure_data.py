@@ -7,11 +7,12 @@ import pandas as pd
 from tampo import layout
 from tampo.claims.claim_inputs import ClaimInputs
 from tampo.claims.roles import roles
-from tampo.layout import METRIC
+from tampo.layout import DIVERGED, METHOD, METRIC, SEED, STEP
 from tampo.study.study import Study
 from tampo.temperature.registry import policy_class
 
 PASS_1 = layout.pass_at(1)
+RUN_STEP = [METHOD, SEED, STEP]
 FIXED = "fixed"
 """Registered name of the policy that keeps one temperature."""
 
@@ -32,6 +33,45 @@ def training_table(inputs: ClaimInputs, name: str) -> pd.DataFrame:
     if table.empty:
         raise NotDrawn(f"{name}.csv has no rows")
     return table
+
+
+def finished_runs(inputs: ClaimInputs, name: str) -> pd.DataFrame:
+    """Return a table of the training runs that finished.
+
+    Raises:
+        NotDrawn: there is no such table, it is empty, or no run finished.
+    """
+    table = inputs.finished(training_table(inputs, name))
+    if table.empty:
+        raise NotDrawn(f"no run finished: {inputs.outcomes.note(inputs.outcomes.methods)}")
+    return table
+
+
+def with_divergence(inputs: ClaimInputs, data: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of method, seed, step and values; of each diverged run one more, without values.
+
+    It stands at the step where the run diverged and has `diverged` True. Where no run diverged the
+    rows are returned as they are.
+    """
+    if not inputs.outcomes.diverged:
+        return data
+    ends = inputs.outcomes.ends[RUN_STEP].assign(**{DIVERGED: True})
+    data = data.assign(**{DIVERGED: False})
+    return pd.concat([data, ends], ignore_index=True).astype({DIVERGED: bool})
+
+
+def named(inputs: ClaimInputs, data: pd.DataFrame) -> pd.DataFrame:
+    """Return data a method with `diverged`, `1 of 3 runs`; as it is where no run diverged."""
+    if not inputs.outcomes.diverged:
+        return data
+    return data.assign(**{DIVERGED: data[METHOD].map(inputs.outcomes.fraction)})
+
+
+def method_label(rows: pd.DataFrame) -> str:
+    """Return the name of the method of some rows of `named` data, and how many runs diverged."""
+    name = str(rows[METHOD].iloc[0])
+    count = rows[DIVERGED].iloc[0] if DIVERGED in rows else ""
+    return f"{name}, {count} diverged" if isinstance(count, str) and count else name
 
 
 def fixed_temperatures(study: Study, count: int = 3) -> dict[str, float]:

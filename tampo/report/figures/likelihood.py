@@ -25,7 +25,7 @@ from tampo.layout import (
     STEP,
     TEMPERATURE,
 )
-from tampo.report.figures.figure_data import NotDrawn, fixed_temperatures, training_table
+from tampo.report.figures.figure_data import NotDrawn, finished_runs, fixed_temperatures
 from tampo.report.figures.style import (
     BLUE,
     VERMILLION,
@@ -47,16 +47,17 @@ def curve_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
     """Return method, seed, step, row, sign, temperature, log_likelihood, peak.
 
     Of up to three methods of fixed temperature (any three trained ones where there is none), the
-    first seed, trajectories with an advantage other than 0. `peak` marks the largest value.
+    first seed that finished, trajectories with an advantage other than 0. `peak` marks the largest
+    value.
     """
-    curves = training_table(inputs, LIKELIHOOD_CURVES)
+    curves = finished_runs(inputs, LIKELIHOOD_CURVES)
     try:
         methods = list(fixed_temperatures(study))
     except NotDrawn:
         methods = study.trained_methods[:3]
-    chosen = curves[
-        curves[METHOD].isin(methods) & (curves[SEED] == study.seeds[0]) & curves[SIGN].isin(STYLES)
-    ]
+    place = curves[SEED].map({seed: i for i, seed in enumerate(study.seeds)})
+    first = place == place.groupby(curves[METHOD]).transform("min")
+    chosen = curves[curves[METHOD].isin(methods) & first & curves[SIGN].isin(STYLES)]
     if chosen.empty:
         raise NotDrawn("no trajectory has an advantage other than 0")
     largest = chosen.groupby([METHOD, SIGN, STEP, ROW])[LOG_LIKELIHOOD].idxmax()
@@ -65,7 +66,7 @@ def curve_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
 
 def optimal_temperature_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
     """Return method, trained_at, seed, sign, temperature, count for up to three temperatures."""
-    counts = training_table(inputs, OPTIMAL_TEMPERATURES)
+    counts = finished_runs(inputs, OPTIMAL_TEMPERATURES)
     fixed = fixed_temperatures(study)
     chosen = counts[counts[METHOD].isin(fixed) & counts[SIGN].isin(STYLES)]
     totals = chosen.groupby([METHOD, SIGN])[COUNT].sum()

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from tampo.claims.claim_inputs import ClaimInputs
 from tampo.layout import CANDIDATE, METHOD, POLICY, PROBABILITY, SEED, STEP, STEPS, TEMPERATURE
-from tampo.report.figures.figure_data import training_table
+from tampo.report.figures.figure_data import finished_runs
 from tampo.report.figures.style import label, legend_above, small_multiples, styled
 from tampo.study.study import Study
 
@@ -24,8 +24,8 @@ def meta_policy_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
     `kind` is `probability` for the distribution after a step, one row per candidate, and `drawn` for
     the temperature that the rollouts of the step were drawn at.
     """
-    policy = training_table(inputs, POLICY)
-    steps = training_table(inputs, STEPS)
+    policy = finished_runs(inputs, POLICY)
+    steps = finished_runs(inputs, STEPS)
     learned = policy.rename(columns={CANDIDATE: TEMPERATURE}).assign(kind=LEARNED)
     drawn = steps[steps[METHOD].isin(learned[METHOD])].assign(kind=DRAWN)
     columns = ["kind", METHOD, SEED, STEP, TEMPERATURE]

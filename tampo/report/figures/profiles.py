@@ -9,7 +9,13 @@ from matplotlib.patches import Patch
 
 from tampo.claims.claim_inputs import ClaimInputs
 from tampo.layout import HIGH, LOW, METHOD
-from tampo.report.figures.figure_data import PASS_1, base_and_trained
+from tampo.report.figures.figure_data import (
+    PASS_1,
+    NotDrawn,
+    base_and_trained,
+    method_label,
+    named,
+)
 from tampo.report.figures.style import (
     BAND,
     BLUE,
@@ -26,14 +32,20 @@ from tampo.study.study import Study
 def profile_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
     """Return method, threshold, fraction, low, high: `performance_profiles` of the study."""
     base, trained = base_and_trained(study, inputs)
-    return performance_profiles(inputs.problem_scores, trained, base, PASS_1, study.statistics)
+    diverged = inputs.outcomes.diverged
+    data = performance_profiles(
+        inputs.problem_scores, trained, base, PASS_1, study.statistics, diverged=diverged
+    )
+    if data.empty:
+        raise NotDrawn(f"no run finished: {inputs.outcomes.note(trained)}")
+    return named(inputs, data)
 
 
 @styled
 def draw_profiles(data: pd.DataFrame) -> Figure:
     """Draw one panel per method, the profiles of the others behind it for comparison."""
     profiles = {str(method): own for method, own in data.groupby(METHOD, sort=False)}
-    figure, panels = small_multiples(list(profiles))
+    figure, panels = small_multiples([method_label(own) for own in profiles.values()])
     for axes, (method, own) in zip(panels, profiles.items(), strict=True):
         axes.fill_between(
             *(own["threshold"], own[LOW], own[HIGH]),

@@ -22,7 +22,14 @@ from tampo.layout import (
     TRAINING,
     VALUE,
 )
-from tampo.report.figures.figure_data import PASS_1, NotDrawn, base_and_trained, require_pass_1
+from tampo.report.figures.figure_data import (
+    PASS_1,
+    NotDrawn,
+    base_and_trained,
+    method_label,
+    named,
+    require_pass_1,
+)
 from tampo.report.figures.style import (
     BLUE,
     MARKERS,
@@ -52,16 +59,19 @@ def delta_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
     """
     base, trained = base_and_trained(study, inputs)
     pairs = [(method, base) for method in trained]
-    table = difference_table(inputs.problem_scores, pairs, [PASS_1], study.statistics)
+    table = difference_table(
+        inputs.problem_scores, pairs, [PASS_1], study.statistics, inputs.outcomes.diverged
+    )
     columns = ["difference", LOW, HIGH, "standard_error"]
-    return table.assign(**{name: 100 * table[name] for name in columns})
+    return named(inputs, table.assign(**{name: 100 * table[name] for name in columns}))
 
 
 def cost_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
     """Return a row per method: score (percent), tokens and seconds, each with _low and _high.
 
     Costs are those of training (0 for the base model), means over seeds with their range; the score
-    is the mean Pass@1 over benchmarks with its interval.
+    is the mean Pass@1 over benchmarks with its interval. Both are of runs that finished; a method
+    without any is left out.
 
     Raises:
         NotDrawn: scores.csv has no costs, or there is no Pass@1.
@@ -70,11 +80,13 @@ def cost_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
     methods = [m.name for m in study.methods]
     benchmarks = list(dict.fromkeys(inputs.problem_scores[BENCHMARK]))
     rows = [(method, PASS_1) for method in methods]
-    arrays = score_arrays(inputs.problem_scores, rows, benchmarks)
+    arrays = score_arrays(inputs.problem_scores, rows, benchmarks, inputs.outcomes.diverged)
     intervals = score_intervals(arrays, study.statistics)
     costs = inputs.scores[inputs.scores[BENCHMARK] == TRAINING]
     table = []
     for method in methods:
+        if (method, PASS_1) not in arrays:
+            continue
         found = intervals[method, PASS_1][AVERAGE]
         score = {"score": found.mean, "score_low": found.low, "score_high": found.high}
         row = {METHOD: method} | {name: 100 * value for name, value in score.items()}
@@ -85,7 +97,9 @@ def cost_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
             spent = (own.mean(), own.min(), own.max()) if len(own) else (0.0, 0.0, 0.0)
             row |= dict(zip((f"{name}{end}" for end in ENDS), spent, strict=True))
         table.append(row)
-    return pd.DataFrame(table)
+    if not table:
+        raise NotDrawn("no run has a score")
+    return named(inputs, pd.DataFrame(table))
 
 
 @styled
@@ -104,7 +118,7 @@ def draw_deltas(data: pd.DataFrame) -> Figure:
         axes.hlines(places, own[LOW], own[HIGH], color=BLUE, linewidth=1.6)
         axes.plot(own["difference"], places, "o", color=BLUE, markersize=4.5)
         axes.set_title(benchmark, fontweight="bold" if benchmark == AVERAGE else "normal")
-        axes.set_yticks(places, methods)
+        axes.set_yticks(places, [method_label(own.loc[[m]].reset_index()) for m in methods])
         # With many methods the lowest panel is a page away.
         axes.tick_params(labelbottom=True)
     grid[0].set_ylim(len(methods) - 0.4, -0.6)
@@ -137,7 +151,8 @@ def draw_costs(data: pd.DataFrame) -> Figure:
     for row, place, (colour, marker) in zip(data.itertuples(), places, marks, strict=True):
         names.plot([-0.1, 0.12], [row.score, place], color=colour, linewidth=0.5, clip_on=False)
         names.plot(0.18, place, marker, color=colour, markersize=4)
-        names.text(0.26, place, row.method, va="center", fontsize=8.5)
+        text = method_label(data.loc[[row.Index]])
+        names.text(0.26, place, text, va="center", fontsize=8.5)
     return figure
 
 

@@ -6,6 +6,8 @@ lowest to the highest seed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,6 +16,7 @@ from matplotlib.patches import Patch
 
 from tampo.claims.claim_inputs import ClaimInputs
 from tampo.layout import (
+    DIVERGED,
     ENTROPY,
     ENTROPY_AT_ONE,
     HIGH,
@@ -26,7 +29,7 @@ from tampo.layout import (
     TEMPERATURE,
     TRUNCATED,
 )
-from tampo.report.figures.figure_data import NotDrawn, training_table
+from tampo.report.figures.figure_data import RUN_STEP, NotDrawn, training_table, with_divergence
 from tampo.report.figures.style import (
     BAND,
     BLUE,
@@ -40,33 +43,34 @@ from tampo.report.figures.style import (
 )
 from tampo.study.study import Study
 
-RUN_STEP = [METHOD, SEED, STEP]
 SMOOTHED_FRACTION = 0.1
 """Fraction of a run's steps that a running mean covers."""
 MEAN = Line2D([], [], color=BLUE, label="mean over seeds")
 RANGE = Patch(color=BLUE, alpha=BAND, linewidth=0, label="lowest to highest seed")
 RUN = Line2D([], [], color=GREY, linewidth=0.6, label="single run")
 OTHERS = Line2D([], [], color=PALE, linewidth=0.9, label="other methods")
+ENDED = Line2D([], [], color=VERMILLION, marker="X", linestyle="", label="diverged")
 
 
 def temperature_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
     """Return method, seed, step, temperature: the mean over a batch where they differ in it."""
-    return training_table(inputs, STEPS)[[*RUN_STEP, TEMPERATURE]]
+    return with_divergence(inputs, training_table(inputs, STEPS)[[*RUN_STEP, TEMPERATURE]])
 
 
 def reward_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
     """Return method, seed, step, reward, window, smoothed: see `smoothed`."""
-    return smoothed(training_table(inputs, STEPS), REWARD)
+    return with_divergence(inputs, smoothed(training_table(inputs, STEPS), REWARD))
 
 
 def truncation_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
     """Return method, seed, step, truncated, window, smoothed: see `smoothed`."""
-    return smoothed(training_table(inputs, STEPS), TRUNCATED)
+    return with_divergence(inputs, smoothed(training_table(inputs, STEPS), TRUNCATED))
 
 
 def entropy_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
     """Return method, seed, step, entropy, entropy_at_one (nats per token)."""
-    return training_table(inputs, STEPS)[[*RUN_STEP, ENTROPY, ENTROPY_AT_ONE]]
+    columns = [*RUN_STEP, ENTROPY, ENTROPY_AT_ONE]
+    return with_divergence(inputs, training_table(inputs, STEPS)[columns])
 
 
 def smoothed(steps: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -103,6 +107,18 @@ def _band(axes: Axes, values: pd.DataFrame, colour: str = BLUE, style: str = "-"
     axes.plot(values.index, values["mean"], color=colour, linestyle=style)
 
 
+def _mark_divergence(data: pd.DataFrame, panels: Sequence[Axes]) -> list[Line2D]:
+    """Mark the step of each run that diverged on the lower edge of its panel; return the legend's entry."""
+    if DIVERGED not in data or not data[DIVERGED].any():
+        return []
+    for axes, (_, own) in zip(panels, data.groupby(METHOD, sort=False), strict=True):
+        for step in own.loc[own[DIVERGED], STEP]:
+            axes.axvline(step, color=VERMILLION, linewidth=0.8, linestyle=":")
+            edge = axes.get_xaxis_transform()
+            axes.plot(step, 0, "X", color=VERMILLION, transform=edge, clip_on=False, markersize=6)
+    return [ENDED]
+
+
 @styled
 def draw_temperatures(data: pd.DataFrame) -> Figure:
     """Draw the temperature of every rollout batch against the step."""
@@ -114,7 +130,7 @@ def draw_temperatures(data: pd.DataFrame) -> Figure:
             axes.plot(run[STEP], run[TEMPERATURE], color=GREY, linewidth=0.5, alpha=0.8)
         _band(axes, over_seeds(own, TEMPERATURE))
     label(figure, "step", "temperature")
-    legend_above(figure, [MEAN, RANGE, RUN])
+    legend_above(figure, [MEAN, RANGE, RUN, *_mark_divergence(data, panels)])
     return figure
 
 
@@ -143,7 +159,8 @@ def _smoothed_panels(data: pd.DataFrame, quantity: str) -> Figure:
     panels[0].set_ylim(bottom=min(0.0, data["smoothed"].min()))
     window = int(data["window"].iloc[0])
     label(figure, "step", f"{quantity}, running mean of {window} steps")
-    legend_above(figure, [MEAN, RANGE, *([OTHERS] if len(methods) > 1 else [])])
+    marks = _mark_divergence(data, panels)
+    legend_above(figure, [MEAN, RANGE, *([OTHERS] if len(methods) > 1 else []), *marks])
     return figure
 
 
@@ -161,5 +178,5 @@ def draw_entropy(data: pd.DataFrame) -> Figure:
     at_rollout = Line2D([], [], color=BLUE, label="at the rollout temperature")
     at_one = Line2D([], [], color=VERMILLION, linestyle="--", label="at temperature 1")
     bands = Patch(color=GREY, alpha=BAND, linewidth=0, label="lowest to highest seed")
-    legend_above(figure, [at_rollout, at_one, bands], columns=2)
+    legend_above(figure, [at_rollout, at_one, bands, *_mark_divergence(data, panels)], columns=2)
     return figure

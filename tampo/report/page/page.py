@@ -9,6 +9,7 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
+from tampo.records.outcomes import Outcomes
 from tampo.records.run_records import (
     RunRecord,
     cost_by_method,
@@ -62,6 +63,8 @@ class Contents:
     figure_folder: Path | None
     """Holds `{name}.svg` of every figure; None leaves the images empty."""
     samples: SampleChoice
+    outcomes: Outcomes
+    """How the training runs ended."""
     departures: pd.DataFrame
     our_choices: pd.DataFrame
     departures_note: str
@@ -92,6 +95,8 @@ def _values(contents: Contents) -> dict:
         "tally": sections.tally(contents.claims),
         "claims": sections.claim_rows(contents.claims),
         "table_note": _table_note(study),
+        "diverged": contents.outcomes.note(study.trained_methods),
+        "diverged_cost": sections.diverged_cost(contents.outcomes),
         "tables": [_table(*table) for table in contents.tables],
         "robust": None if contents.robust is None else sections.robust_grid(contents.robust),
         "figures": [

@@ -13,6 +13,7 @@ import pandas as pd
 from tampo import layout
 from tampo.claims import VERDICTS
 from tampo.layout import HIGH, LOW, METHOD
+from tampo.records.outcomes import Outcomes
 from tampo.records.run_json import ModelRun, TrainRun
 from tampo.records.run_records import RunRecord, hours
 from tampo.study.model_settings import HubModel, PackageModel
@@ -150,6 +151,8 @@ def robust_grid(robust: pd.DataFrame) -> dict[str, Any]:
     """Return the rows of `robust.csv` as text, intervals in brackets."""
 
     def cell(row: Mapping[Hashable, Any], name: str) -> str:
+        if math.isnan(row[name]):
+            return "–"
         low, high = number(row[f"{name}_low"]), number(row[f"{name}_high"])
         return f"{number(row[name])} [{low}, {high}]"
 
@@ -159,7 +162,22 @@ def robust_grid(robust: pd.DataFrame) -> dict[str, Any]:
         [str(row[METHOD]), cell(row, "iqm"), cell(row, "improvement")]
         for row in robust.to_dict("records")
     ]
+    if layout.DIVERGED in robust:
+        columns.append(layout.DIVERGED)
+        for row, count in zip(rows, robust[layout.DIVERGED].fillna(""), strict=True):
+            row.append(str(count))
     return {"columns": columns, "rows": rows}
+
+
+def diverged_cost(outcomes: Outcomes) -> str:
+    """Return what the runs took that diverged, which other costs leave out; empty without any."""
+    if not outcomes.diverged:
+        return ""
+    tokens, seconds = outcomes.spent()
+    return (
+        f"Without runs that diverged, which took {duration(seconds / 3600)} of training and "
+        f"{number(tokens)} rollout tokens more."
+    )
 
 
 def tally(claims: pd.DataFrame) -> list[tuple[str, int]]:

@@ -47,6 +47,9 @@ def disagreements(study: Study, method: str | None, seed: int | None, run: AnyRu
             }
             for benchmark in study.benchmarks
         }
+        if run.refused is not None:
+            # Nothing was sampled of a run that diverged.
+            del here["benchmarks"]
         there["evaluation"] = _kept(there.get("evaluation", {}))
         there["benchmarks"] = {
             name: {"problems": entry.problems, "samples": entry.samples}

@@ -9,14 +9,17 @@ from collections import Counter
 from statistics import fmean, stdev
 
 import pytest
+from safetensors.torch import load_file, save_file
 from support.needs import need
 from support.paths import ROOT
 from support.studies import micro_study
 from transformers import AutoTokenizer
 
-from tampo.files import read_jsonl
+from tampo.files import read_jsonl, sha256_of
 from tampo.problems.problem_sets import load_problems
 from tampo.problems.prompts import Prompt, messages
+from tampo.records.outcomes import write_marker
+from tampo.records.run_json import Divergence
 from tampo.sampling.partial import PartialResponses, Response
 from tampo.seeds import derive
 from tampo.stages.evaluate import evaluate
@@ -264,6 +267,47 @@ def test_a_checkpoint_without_its_record_is_refused(model, tmp_path):
 def test_a_folder_without_a_model_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"config\.json is missing"):
         evaluate(study(), "base", 1, tmp_path, tmp_path / "out", silent)
+
+
+def test_a_run_that_diverged_is_refused_and_nothing_is_sampled(trained, tmp_path):
+    run, out = tmp_path / "run", tmp_path / "out"
+    run.mkdir()
+    found = {"step": 3, "what": "loss is nan"}
+    record = json.loads((trained / "run.json").read_text()) | {"diverged": found}
+    (run / "run.json").write_text(json.dumps(record))
+    (run / "checkpoint").mkdir()
+    write_marker(run / "checkpoint", Divergence(**found))
+    # What an earlier evaluation left must not be taken for one of this run.
+    (out / ".partial").mkdir(parents=True)
+    (out / "sums.jsonl").write_text("{}\n")
+    lines = []
+    evaluate(study(), "tampo", 1, run / "checkpoint", out, lines.append)
+    assert lines == ["tampo, seed 1: not evaluated, the run diverged at step 3: loss is nan"]
+    assert {path.name for path in out.iterdir()} == {"sums.jsonl", "counts.jsonl", "run.json"}
+    assert all((out / f"{b['name']}.jsonl").read_bytes() == b"" for b in BENCHMARKS)
+    record = json.loads((out / "run.json").read_text())
+    assert record["refused"]["diverged"] == found
+    assert (record["benchmarks"], record["lm_eval"]) == ({}, {})
+    assert record["refused"]["files"]["sums.jsonl"] == sha256_of(out / "sums.jsonl")
+    # Weights that somebody put there change nothing: the run says that it has none.
+    shutil.rmtree(run / "checkpoint")
+    shutil.copytree(trained / "checkpoint", run / "checkpoint")
+    evaluate(study(), "tampo", 1, run / "checkpoint", tmp_path / "again", silent)
+    assert json.loads((tmp_path / "again" / "run.json").read_text())["refused"]
+
+
+def test_a_model_that_answers_nan_is_an_error_and_no_score(model, tmp_path):
+    broken = tmp_path / "model"
+    shutil.copytree(model, broken)
+    weights = load_file(broken / "model.safetensors")
+    save_file(
+        {name: value * 1e25 for name, value in weights.items()},
+        broken / "model.safetensors",
+        {"format": "pt"},
+    )
+    with pytest.raises(ValueError, match="log-probabilities of the model are NaN or infinite"):
+        evaluate(study(), "base", 1, broken, tmp_path / "out", silent)
+    assert not (tmp_path / "out" / "run.json").exists()
 
 
 def test_a_response_longer_than_the_model_is_refused(model, tmp_path):

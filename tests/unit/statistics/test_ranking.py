@@ -75,3 +75,16 @@ def test_metrics_are_ranked_separately():
     found = marks(table, both[1], SETTINGS)
     best = {(table["method"][row], table["metric"][row]) for row, _ in found}
     assert best == {("a", "pass@1"), ("b", "pass@8")}
+
+
+def test_a_row_is_marked_by_the_seeds_that_both_finished_and_one_without_runs_is_no_rival():
+    scores, problem_scores = tables({"x": 1.0, "y": 0.0})
+    gone = {("z", seed) for seed in (1, 2, 3)}
+    nothing = {"method": "z", "metric": "pass@1", "average": float("nan"), "sums": float("nan")}
+    shown = score_table(scores, problem_scores, ["x", "y"], ["pass@1"], SETTINGS)
+    shown = pd.concat([shown, pd.DataFrame([nothing])], ignore_index=True)
+    best = {(0, "average"): BEST, (0, "sums"): BEST}
+    assert marks(shown, problem_scores, SETTINGS, gone) == best
+    # With one seed in common nothing is known of how runs vary.
+    left = problem_scores[~((problem_scores.method == "y") & (problem_scores.seed > 1))]
+    assert marks(shown, left, SETTINGS, gone | {("y", 2), ("y", 3)}) == {}

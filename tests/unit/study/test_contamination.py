@@ -31,7 +31,9 @@ def write(folder, name, problems):
         for i, text in enumerate(problems)
     ]
     entry = CATALOGUE[name]
-    (folder / entry.source.file).write_text("".join(json.dumps(record) + "\n" for record in records))
+    (folder / entry.source.file).write_text(
+        "".join(json.dumps(record) + "\n" for record in records)
+    )
 
 
 @pytest.fixture
