@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tampo.grading.numerals import numerals_agree, read_numeral
+from tampo.grading.notation.numerals import numerals_agree, read_numeral
 
 
 @given(st.integers(-(10**12), 10**12), st.integers(-30, 30))
