@@ -132,11 +132,15 @@ def grade_many(
     # Notation first, and in this thread: only what waits for another process gains from threads.
     read = [_read(response, _question(record), timeout_seconds) for response, record in pairs]
     open_questions = [question for question in read if not isinstance(question, Grade)]
+
+    def ask(question: tuple[str, dict]) -> Grade:
+        return _ask(*question, _shared_pool)
+
     if workers == 1 or len(open_questions) < 2:
-        answered = iter([_ask(*question, _shared_pool) for question in open_questions])
+        answered = iter([ask(question) for question in open_questions])
     else:
         with ThreadPoolExecutor(min(workers, len(open_questions))) as threads:
-            answered = threads.map(lambda question: _ask(*question, _shared_pool), open_questions)
+            answered = threads.map(ask, open_questions)
     return [known if isinstance(known, Grade) else next(answered) for known in read]
 
 

@@ -84,7 +84,7 @@ def boxed_reward(
     return [float(bool(last_boxed(completion_text(c)))) for c in completions]
 
 
-REWARDS: dict[str, Callable[..., list[float | None]]] = {
+REWARDS: dict[str, Callable[..., Sequence[float | None]]] = {
     "accuracy": accuracy_reward,
     "format": format_reward,
     "boxed": boxed_reward,
@@ -98,7 +98,7 @@ def completion_text(completion: Completion) -> str:
     Raises:
         TypeError: the completion is neither a string nor messages with string content.
     """
-    text = completion
+    text: object = completion
     if isinstance(completion, list) and completion and isinstance(completion[-1], dict):
         text = completion[-1].get("content")
     if not isinstance(text, str):

@@ -41,9 +41,11 @@ def answers_agree(gold: str, answer: str, rule: Rule, judge: Judge) -> Verdict:
         return Verdict(True, "exact text")
     if not answer:
         raise NotUnderstood("nothing is left of it")
-    numbers = [read_numeral(side, thousands_commas=not rule.multiple) for side in (gold, answer)]
-    if None not in numbers and not rule.unit:
-        return Verdict(numerals_agree(*numbers, rule.tolerance), "number")
+    printed, given = (
+        read_numeral(side, thousands_commas=not rule.multiple) for side in (gold, answer)
+    )
+    if printed is not None and given is not None and not rule.unit:
+        return Verdict(numerals_agree(printed, given, rule.tolerance), "number")
     letter = choices.agree(gold, answer)
     if letter is not None:
         return Verdict(letter, "choice letter")
@@ -60,7 +62,7 @@ def _readings_agree(gold: str, answer: str, rule: Rule, judge: Judge) -> Verdict
     golds = gold_readings(gold, rule)
     if golds[0].op == "quantity":
         rule = replace(rule, nouns=rule.nouns | own_nouns(gold))
-    verdict = None
+    verdict = Verdict(False, "text")
     for gold_node in golds:
         for answer_node in answer_readings(answer, gold_node, rule):
             if gold_node.op == "text" or answer_node.op == "text":
@@ -68,7 +70,6 @@ def _readings_agree(gold: str, answer: str, rule: Rule, judge: Judge) -> Verdict
                     return Verdict(True, "text")
                 if answer_node.op == "text" and gold_node.op != "text":
                     raise NotUnderstood(answer_node.args[1])
-                verdict = verdict or Verdict(False, "text")
                 continue
             verdict = comparison.agree(gold_node, answer_node)
             if verdict.equal:
@@ -168,11 +169,11 @@ class Comparison(ListComparison, RelationComparison):
             return Verdict(self._ratio_as_quotient(gold, answer), "ratio as quotient")
         if "cases" in ops:
             return Verdict(ops == {"cases"} and self._same_rows(gold, answer), "cases")
-        vectors = forms.vector(gold), forms.vector(answer)
-        if None not in vectors and ops & {"brackets", "matrix"}:
+        ours, theirs = forms.vector(gold), forms.vector(answer)
+        if ours is not None and theirs is not None and ops & {"brackets", "matrix"}:
             if gold.op == answer.op == "matrix" or forms.same_brackets(gold, answer):
-                same = len(vectors[0]) == len(vectors[1]) and all(
-                    self.equal(*p) for p in zip(*vectors, strict=True)
+                same = len(ours) == len(theirs) and all(
+                    self.equal(*p) for p in zip(ours, theirs, strict=True)
                 )
                 return Verdict(same, "matrix" if "matrix" in ops else "tuple")
             return Verdict(False, "other brackets")
@@ -206,12 +207,12 @@ class Comparison(ListComparison, RelationComparison):
             Node("div", s.args) if s.op == "ratio" and len(s.args) == 2 else s
             for s in (gold, answer)
         ]
-        values = [exact(side) for side in sides]
+        value, other = (exact(side) for side in sides)
         return (
             "ratio" not in {s.op for s in sides}
-            and None not in values
-            and values[0] == values[1]
-            and values[0].denominator > 1
+            and value is not None
+            and value == other
+            and value.denominator > 1
         )
 
     def _same_ratio(self, gold: Node, answer: Node) -> bool:
@@ -219,8 +220,9 @@ class Comparison(ListComparison, RelationComparison):
             return False
         if all(self.equal(*pair) for pair in zip(gold.args, answer.args, strict=True)):
             return True
-        values = [[exact(part) for part in side.args] for side in (gold, answer)]
-        if None in values[0] + values[1] or not all(values[0] + values[1]) or max(values[0]) >= 10:
+        # A part that is zero, or no number, leaves fewer.
+        values = [[v for part in side.args if (v := exact(part))] for side in (gold, answer)]
+        if any(len(found) < len(gold.args) for found in values) or max(values[0]) >= 10:
             return False
         factors = {b / a for a, b in zip(*values, strict=True)}
         return len(factors) == 1 and min(factors) > 0
@@ -237,10 +239,10 @@ class Comparison(ListComparison, RelationComparison):
             part.op == "num" and not part.args[0] for part in answer.args
         ):
             return Verdict(False, "zero with a factor")
-        numbers = as_numeral(gold), as_numeral(answer)
-        if None not in numbers:
+        printed, given = as_numeral(gold), as_numeral(answer)
+        if printed is not None and given is not None:
             allowed = Fraction(0) if adds_to(gold, answer) else self.rule.tolerance
-            return Verdict(numerals_agree(*numbers, allowed), "number")
+            return Verdict(numerals_agree(printed, given, allowed), "number")
         if "based" in (gold.op, answer.op):
             return Verdict(False, "number in a base")
         constant = not symbols(gold) and not symbols(answer)

@@ -84,12 +84,10 @@ def clock(node: Node) -> set[tuple[int, int]]:
     if node.op == "clock":
         hour, minute, half = node.args
         return {(hour % 12 + (12 if half == "p" else 0), minute)}
-    parts = (
-        [exact(part) for part in node.args]
-        if node.op == "ratio" and len(node.args) == 2
-        else [None]
-    )
-    if None in parts or any(part.denominator != 1 for part in parts):
+    if node.op != "ratio" or len(node.args) != 2:
+        return set()
+    parts = [value for part in node.args if (value := exact(part)) is not None]
+    if len(parts) < 2 or any(part.denominator != 1 for part in parts):
         return set()
     hour, minute = map(int, parts)
     return {(hour, minute), (hour % 12 + 12, minute)} if hour <= 12 else {(hour, minute)}

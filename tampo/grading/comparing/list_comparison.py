@@ -69,7 +69,7 @@ class ListComparison(PartComparison):
         rest = list(answers)
         for gold in golds:
             # Equal structures first: it spares the judge, and ties cannot be broken wrongly.
-            rest.sort(key=lambda answer, gold=gold: answer != gold)
+            rest = [a for a in rest if a == gold] + [a for a in rest if a != gold]
             for index, answer in enumerate(rest):
                 if self.equal(gold, answer):
                     del rest[index]

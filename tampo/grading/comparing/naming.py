@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from tampo.grading.comparing.values import as_numeral
 from tampo.grading.notation.tree import Node, contains, renamed, symbols
@@ -71,27 +72,39 @@ def _letters_only(node: Node) -> bool:
     return node.op == "sym" or (node.op == "mul" and all(map(_letters_only, node.args)))
 
 
-def value_of(node: Node) -> Node | None:
-    """Return the value of `name = value` (`value = name` too, the last of a chain), or None."""
+class Named(NamedTuple):
+    """The two sides of `name = value`."""
+
+    name: Node
+    value: Node
+
+
+def named(node: Node) -> Named | None:
+    """Return name and value of `name = value` (`value = name` too, the last of a chain), or None."""
     if node.op != "rel" or set(node.args[0]) - {"="}:
         return None
     operands = node.args[1]
     if is_name(operands[0]):
-        return operands[-1]
+        return Named(operands[0], operands[-1])
     if len(operands) == 2 and operands[1].op == "sym" and not symbols(operands[0]):
-        return operands[0]
+        return Named(operands[1], operands[0])
     return None
 
 
-def names_of(node: Node) -> Node | None:
+def value_of(node: Node) -> Node | None:
+    """Return the value in `name = value`, or None."""
+    found = named(node)
+    return None if found is None else found.value
+
+
+def name_of(node: Node) -> Node | None:
     """Return the name in `name = value`, or None."""
-    if value_of(node) is None:
-        return None
-    return node.args[1][0] if is_name(node.args[1][0]) else node.args[1][1]
+    found = named(node)
+    return None if found is None else found.name
 
 
 def written(node: Node) -> str:
-    name = names_of(node)
+    name = name_of(node)
     return name.args[0].removeprefix("name ") if name is not None and name.op == "sym" else "a name"
 
 
@@ -122,14 +135,14 @@ def solved_for(node: Node) -> bool:
 def anonymous(gold: Node, answer: Node) -> bool:
     """Whether words name one side's value, so that names need not match."""
     return any(
-        name.op == "sym" and name.args[0].startswith("name ")
-        for name in (names_of(gold), names_of(answer))
+        name is not None and name.op == "sym" and name.args[0].startswith("name ")
+        for name in (name_of(gold), name_of(answer))
     )
 
 
-def same_function(gold: Node, answer: Node) -> tuple[Node, Node] | None:
-    """Return both sides with one bound variable, for the same function of another variable."""
-    left, right = names_of(gold), names_of(answer)
+def same_function(gold: Named, answer: Named) -> tuple[Named, Named] | None:
+    """Return both with one bound variable, for the same function of another variable."""
+    left, right = gold.name, answer.name
     if (
         left.op == right.op == "apply"
         and left.args[0] == right.args[0]
@@ -145,31 +158,29 @@ def same_function(gold: Node, answer: Node) -> tuple[Node, Node] | None:
         return None
     if not all(p.op == "sym" for p in pair) or pair[0] == pair[1]:
         return None
-    if pair[0].args[0] in symbols(answer):
+    (new,), (old,) = pair[0].args, pair[1].args
+    if new in symbols(answer.name) | symbols(answer.value):
         return None
-    return gold, renamed(answer, pair[1].args[0], pair[0].args[0])
+    return gold, Named(renamed(answer.name, old, new), renamed(answer.value, old, new))
 
 
 def bound_alike(gold: Node, answer: Node) -> tuple[Node, Node]:
     r"""Return both sides with one letter for "any integer", and without `k \in \mathbb{Z}` itself."""
-    bound = [_bound(side) for side in (gold, answer)]
-    if not any(bound):
+    ours, theirs = _bound(gold), _bound(answer)
+    if ours is None and theirs is None:
         return gold, answer
-    if all(bound):
-        (name, numbers), (other, others) = bound
+    if ours is not None and theirs is not None:
+        (name, numbers), (other, others) = ours, theirs
         if numbers != others or (name != other and name in symbols(answer)):
             return gold, answer
         answer = renamed(answer, other, name)
     elif (
-        bound[1]
+        theirs is not None
         and len(free := symbols(gold) - symbols(_unbound(answer))) == 1
-        and bound[1][0] not in symbols(gold)
+        and theirs[0] not in symbols(gold)
     ):
-        answer = renamed(answer, bound[1][0], *free)
-    sides = [
-        _unbound(side) if held else side for side, held in zip((gold, answer), bound, strict=True)
-    ]
-    return sides[0], sides[1]
+        answer = renamed(answer, theirs[0], *free)
+    return _unbound(gold) if ours else gold, _unbound(answer) if theirs else answer
 
 
 def _bound(node: Node) -> tuple[str, str] | None:
@@ -206,7 +217,7 @@ def same_chain(gold: Node, answer: Node, equal: Equal) -> bool:
     return False
 
 
-def chain_gives(gold: Node, answer: Node, agree):
+def chain_gives(gold: Node, answer: Node, agree: Callable[[Node, Node], Verdict]) -> Verdict:
     """Compare an unnamed gold with `name = value`, `2 + 2 = 4`, `m + n = 204`, `1/3 = 0.333`."""
     value = value_of(answer)
     operators, operands = answer.args

@@ -29,21 +29,21 @@ class RelationComparison(PartComparison):
         return naming.chain_gives(gold, answer, self.agree)
 
     def two_relations(self, gold: Node, answer: Node) -> Verdict:
-        names = naming.names_of(gold), naming.names_of(answer)
-        if all(names):
-            renaming = naming.same_function(gold, answer)
+        ours, theirs = naming.named(gold), naming.named(answer)
+        if ours is not None and theirs is not None:
+            renaming = naming.same_function(ours, theirs)
             if renaming is not None:
-                gold, answer = renaming
-            elif names[0] != names[1] and not naming.anonymous(gold, answer):
-                if naming.value_of(gold) is not None and not symbols(naming.value_of(gold)):
+                ours, theirs = renaming
+            elif ours.name != theirs.name and not naming.anonymous(gold, answer):
+                if not symbols(ours.value):
                     return Verdict(False, "another name")
                 return Verdict(self.as_conditions(gold, answer), "relation")
-            return self.agree(naming.value_of(gold), naming.value_of(answer))
+            return self.agree(ours.value, theirs.value)
         if len(gold.args[1]) > 2 or len(answer.args[1]) > 2:
             chain = naming.same_chain(gold, answer, self.equal)
             if chain or not (naming.is_condition(gold) and naming.is_condition(answer)):
                 return Verdict(chain, "chain")
-        if naming.value_of(gold) is not None and not symbols(naming.value_of(gold)):
+        if ours is not None and not symbols(ours.value):
             if naming.solved_for(answer):
                 return Verdict(self.judge("set", gold, answer, self.rule), "solutions")
             return Verdict(False, "an equation not solved")

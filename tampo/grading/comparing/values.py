@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from functools import partial
+
 from tampo.grading.comparing.exact import exact
 from tampo.grading.notation.numerals import Numeral
 from tampo.grading.notation.tree import Node, contains, replace
@@ -23,8 +26,6 @@ def as_numeral(node: Node) -> Numeral | None:
         inner = as_numeral(args[0])
         return inner and Numeral(inner.value, inner.half_unit, percent=True)
     if op == "based":
-        from fractions import Fraction
-
         return Numeral(Fraction(args[0]), base=str(args[1]))
     value = exact(node)
     return None if value is None else Numeral(value)
@@ -57,9 +58,7 @@ def expanded(node: Node) -> tuple[Node, ...]:
     r"""Return both values of an expression with `\pm` or `\mp`, or the node alone."""
     if node.op in ("list", "set") or not contains(node, _SIGNS):
         return (node,)
-    return tuple(
-        replace(node, lambda part, upper=upper: _signed(part, upper)) for upper in (True, False)
-    )
+    return tuple(replace(node, partial(_signed, upper=upper)) for upper in (True, False))
 
 
 def _signed(node: Node, upper: bool) -> Node:

@@ -8,6 +8,7 @@ constants when they agree to 40 digits.
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from fractions import Fraction
 
 import mpmath
@@ -15,7 +16,7 @@ import mpmath
 from tampo.grading.comparing.comparison import Comparison, answers_agree
 from tampo.grading.comparing.values import adds_to, as_numeral
 from tampo.grading.mathematics.conversion import in_unit_of
-from tampo.grading.mathematics.evaluator import DIGITS, Evaluator, NotComputed, Undefined
+from tampo.grading.mathematics.evaluator import DIGITS, Evaluator, NotComputed, Undefined, Value
 from tampo.grading.mathematics.real_sets import same_set
 from tampo.grading.notation.tree import Node, NotUnderstood, contains, symbols
 from tampo.grading.verdict import Rule
@@ -124,16 +125,18 @@ def _infinite(node: Node) -> int:
     return -1 if node.op == "neg" and node.args[0] == Node("const", ("inf",)) else 0
 
 
-def _agree_at(gold: Node, answer: Node, point: dict, *, complex_plane: bool) -> bool | None:
+def _agree_at(
+    gold: Node, answer: Node, point: dict[str, Value], *, complex_plane: bool
+) -> bool | None:
     """Compare two values at a point; None where either has none.
 
     A large term may hide a difference, and a value may vanish by cancellation: such pairs are
     computed again with as many more digits as it takes to tell.
     """
-    sides = [_at(side, point, complex_plane=complex_plane) for side in (gold, answer)]
-    if None in sides:
+    pair = _pair_at(gold, answer, point, complex_plane=complex_plane)
+    if pair is None:
         return None
-    difference, size = abs(sides[0] - sides[1]), max(map(abs, sides))
+    difference, size = abs(pair[0] - pair[1]), max(map(abs, pair))
     if not size:
         return True
     order = int(mpmath.log10(size))
@@ -143,14 +146,14 @@ def _agree_at(gold: Node, answer: Node, point: dict, *, complex_plane: bool) -> 
     if order > MOST_DIGITS:
         return agree and not any(_hides(side, point, complex_plane) for side in (gold, answer))
     with mpmath.workdps(2 * DIGITS + max(order, 0)):
-        again = abs(
-            _at(gold, point, complex_plane=complex_plane)
-            - _at(answer, point, complex_plane=complex_plane)
-        )
+        pair = _pair_at(gold, answer, point, complex_plane=complex_plane)
+        if pair is None:
+            return None
+        again = abs(pair[0] - pair[1])
         return again <= AGREEMENT if order >= _LARGE else again <= difference * AGREEMENT
 
 
-def _hides(node: Node, point: dict, complex_plane: bool) -> bool:
+def _hides(node: Node, point: dict[str, Value], complex_plane: bool) -> bool:
     """Whether a sum has a term too small to show beside another."""
     if node.op == "add":
         sizes = [abs(_at(term, point, complex_plane=complex_plane) or 0) for term in node.args]
@@ -159,7 +162,7 @@ def _hides(node: Node, point: dict, complex_plane: bool) -> bool:
     return any(_hides(part, point, complex_plane) for part in node.args if isinstance(part, Node))
 
 
-def _close(left, right) -> bool:
+def _close(left: Value, right: Value) -> bool:
     difference = abs(left - right)
     return (
         difference <= AGREEMENT * max(abs(left), abs(right))
@@ -167,7 +170,7 @@ def _close(left, right) -> bool:
     )
 
 
-def _at(node: Node, point: dict, *, complex_plane: bool):
+def _at(node: Node, point: dict[str, Value], *, complex_plane: bool) -> Value | None:
     """Return the value at a point, or None where there is none."""
     try:
         return Evaluator(dict(point), complex_plane=complex_plane).value(node)
@@ -175,11 +178,19 @@ def _at(node: Node, point: dict, *, complex_plane: bool):
         return None
 
 
-def _points(names: list[str], *, real: bool):
+def _pair_at(
+    gold: Node, answer: Node, point: dict[str, Value], *, complex_plane: bool
+) -> tuple[Value, Value] | None:
+    """Return both values at a point, or None where either has none."""
+    ours, theirs = (_at(side, point, complex_plane=complex_plane) for side in (gold, answer))
+    return None if ours is None or theirs is None else (ours, theirs)
+
+
+def _points(names: list[str], *, real: bool) -> Iterator[dict[str, Value]]:
     """Yield points: positive, negative, whole; in the plane if not `real`."""
     draw = random.Random(0)
     for turn in range(_TRIES):
-        point = {}
+        point: dict[str, Value] = {}
         for name in names:
             size = mpmath.mpf(draw.randrange(10**17, 3 * 10**18)) / 10**18
             if not real:
@@ -200,16 +211,16 @@ def _points(names: list[str], *, real: bool):
 
 def _same_relation(gold: Node, answer: Node) -> bool:
     """Whether one relation is a multiple of the other, a positive one for inequalities."""
-    sides = [_difference(side) for side in (gold, answer)]
-    if None in sides or sides[0][0] != sides[1][0]:
+    ours, theirs = _difference(gold), _difference(answer)
+    if ours is None or theirs is None or ours[0] != theirs[0]:
         return False
-    kind = sides[0][0]
+    kind = ours[0]
     names = sorted(symbols(gold) | symbols(answer))
     factor, agreed = None, 0
     for real in (True, False):
         for point in _points(names, real=real):
-            values = [_at(difference, point, complex_plane=not real) for _, difference in sides]
-            if None in values:
+            values = _pair_at(ours[1], theirs[1], point, complex_plane=not real)
+            if values is None:
                 continue
             if any(abs(v) < AGREEMENT for v in values):
                 if all(abs(v) < AGREEMENT for v in values):

@@ -8,12 +8,18 @@ is computed.
 from __future__ import annotations
 
 import hashlib
+import math
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+from typing import TypeAlias
 
 import mpmath
 
+from tampo.grading.comparing.exact import exact
 from tampo.grading.notation.tree import Node, symbols
 from tampo.grading.vocabulary import words
 
+Value: TypeAlias = mpmath.mpf | mpmath.mpc
 DIGITS = 60
 LARGEST_LOGARITHM = 10**15
 """Natural logarithm of the largest magnitude that is computed."""
@@ -31,11 +37,11 @@ class NotComputed(Exception):
 class Evaluator:
     """Evaluates trees at `values` (symbol -> number); `complex_plane` takes principal values."""
 
-    def __init__(self, values: dict[str, object], *, complex_plane: bool) -> None:
+    def __init__(self, values: dict[str, Value], *, complex_plane: bool) -> None:
         self.values = values
         self.complex_plane = complex_plane
 
-    def value(self, node: Node):
+    def value(self, node: Node) -> Value:
         method = getattr(self, f"_{node.op}", None)
         if method is None:
             raise NotComputed(node.op)
@@ -47,44 +53,44 @@ class Evaluator:
             raise Undefined("infinite")
         return found
 
-    def _num(self, value, half_unit):
+    def _num(self, value: Fraction, half_unit: Fraction | None) -> Value:
         return mpmath.mpf(value.numerator) / value.denominator
 
-    def _const(self, name):
+    def _const(self, name: str) -> Value:
         if name == "inf":
             raise Undefined("infinite")
         return {"pi": mpmath.pi, "e": mpmath.e, "i": mpmath.mpc(0, 1)}[name] * 1
 
-    def _sym(self, name):
+    def _sym(self, name: str) -> Value:
         if name not in self.values:
             raise NotComputed(name)
         return self.values[name]
 
-    def _add(self, *args):
+    def _add(self, *args: Node) -> Value:
         return mpmath.fsum(map(self.value, args))
 
-    def _mul(self, *args):
+    def _mul(self, *args: Node) -> Value:
         product = mpmath.mpf(1)
         for part in args:
             product *= self.value(part)
         return product
 
-    def _neg(self, arg):
+    def _neg(self, arg: Node) -> Value:
         return -self.value(arg)
 
-    def _div(self, top, bottom):
+    def _div(self, top: Node, bottom: Node) -> Value:
         divisor = self.value(bottom)
         if abs(divisor) < mpmath.mpf(10) ** -(DIGITS - 10) and _inexact_zero(divisor):
             raise Undefined("division by zero")
         return self.value(top) / divisor
 
-    def _percent(self, arg):
+    def _percent(self, arg: Node) -> Value:
         return self.value(arg) / 100
 
-    def _deg(self, arg):
+    def _deg(self, arg: Node) -> Value:
         return self.value(arg) * mpmath.pi / 180
 
-    def _pow(self, base, exponent):
+    def _pow(self, base: Node, exponent: Node) -> Value:
         low, high = self.value(base), self.value(exponent)
         if low == 0:
             if mpmath.re(high) <= 0:
@@ -103,7 +109,7 @@ class Evaluator:
             return sign * (-mpmath.re(low)) ** high
         return low**high
 
-    def _total(self, kind, variable, lower, upper, body):
+    def _total(self, kind: str, variable: str, lower: Node, upper: Node, body: Node) -> Value:
         start, stop = self.value(lower), self.value(upper)
         if not (mpmath.isint(start) and mpmath.isint(stop)):
             raise Undefined("limits that are not whole")
@@ -120,7 +126,7 @@ class Evaluator:
             self.values[variable] = kept
         return result
 
-    def _apply(self, name, *args):
+    def _apply(self, name: str, *args: Node) -> Value:
         """An unknown function, or a value too large: a number that follows from name and arguments."""
         parts = [name]
         for arg in args:
@@ -129,7 +135,7 @@ class Evaluator:
         digest = hashlib.sha256("|".join(parts).encode()).digest()
         return mpmath.mpf(int.from_bytes(digest[:8], "big")) / 2**63 + mpmath.mpf(1) / 3
 
-    def _call(self, name, *args):
+    def _call(self, name: str, *args: Node) -> Value:
         values = [self.value(arg) for arg in args]
         if name in ("factorial", "factorial2", "binom", "Gamma") and any(
             abs(v) > 10**12 for v in values
@@ -149,19 +155,17 @@ def _dependent(*nodes: Node) -> bool:
     return any(symbols(node) for node in nodes)
 
 
-def _inexact_zero(value) -> bool:
+def _inexact_zero(value: Value) -> bool:
     return value == 0 or abs(value) < mpmath.mpf(10) ** -(DIGITS - 10)
 
 
 def _odd_root(exponent: Node) -> int | None:
     """Return the numerator of an exponent that is a fraction with odd denominator, or None."""
-    from tampo.grading.comparing.exact import exact
-
     value = exact(exponent)
     return value.numerator if value is not None and value.denominator % 2 else None
 
 
-def _root(index, value):
+def _root(index: Value, value: Value) -> Value:
     if (
         mpmath.im(value) == 0
         and mpmath.re(value) < 0
@@ -174,15 +178,15 @@ def _root(index, value):
     return mpmath.power(value, 1 / mpmath.mpmathify(index)) if value != 0 else mpmath.mpf(0)
 
 
-def _floor(value):
+def _floor(value: Value) -> Value:
     nearest = mpmath.nint(mpmath.re(value))
     if abs(value - nearest) < mpmath.mpf(10) ** -(DIGITS - 20):
         return nearest
     return mpmath.floor(mpmath.re(value))
 
 
-def _whole(function):
-    def wrapped(*values):
+def _whole(function: Callable[[int, int], int]) -> Callable[..., Value]:
+    def wrapped(*values: Value) -> Value:
         if not all(mpmath.isint(v) for v in values):
             raise Undefined("not whole")
         result = 0
@@ -195,8 +199,8 @@ def _whole(function):
     return wrapped
 
 
-def _ordered(function):
-    def wrapped(*values):
+def _ordered(function: Callable[[Iterable[Value]], Value]) -> Callable[..., Value]:
+    def wrapped(*values: Value) -> Value:
         if any(mpmath.im(v) for v in values):
             raise Undefined("not ordered")
         return function(map(mpmath.re, values))
@@ -204,19 +208,7 @@ def _ordered(function):
     return wrapped
 
 
-def _gcd(a: int, b: int) -> int:
-    import math
-
-    return math.gcd(a, b)
-
-
-def _lcm(a: int, b: int) -> int:
-    import math
-
-    return math.lcm(a, b)
-
-
-_FUNCTIONS = {
+_FUNCTIONS: dict[str, Callable[..., Value]] = {
     "root": _root,
     "abs": lambda x: mpmath.mpf(abs(x)),
     "floor": _floor,
@@ -228,8 +220,8 @@ _FUNCTIONS = {
     "ln": mpmath.log,
     "log": mpmath.log,
     "log_base": lambda base, x: mpmath.log(x) / mpmath.log(base),
-    "gcd": _whole(_gcd),
-    "lcm": _whole(_lcm),
+    "gcd": _whole(math.gcd),
+    "lcm": _whole(math.lcm),
     "max": _ordered(max),
     "min": _ordered(min),
     "arg": mpmath.arg,

@@ -12,14 +12,14 @@ TOLERANCE = mpmath.mpf(10) ** -35
 class Piece(NamedTuple):
     """An interval: lower end, whether it is in, upper end, whether it is in."""
 
-    low: object
+    low: mpmath.mpf
     low_in: bool
-    high: object
+    high: mpmath.mpf
     high_in: bool
 
 
-EVERYTHING = (Piece(mpmath.ninf, False, mpmath.inf, False),)
 Pieces = tuple[Piece, ...]
+EVERYTHING: Pieces = (Piece(mpmath.ninf, False, mpmath.inf, False),)
 
 
 def same_pieces(left: Pieces, right: Pieces) -> bool:
@@ -35,7 +35,7 @@ def _same_piece(left: Piece, right: Piece) -> bool:
     return same_number(left.low, right.low) and same_number(left.high, right.high)
 
 
-def same_number(a, b) -> bool:
+def same_number(a: mpmath.mpf, b: mpmath.mpf) -> bool:
     if mpmath.isinf(a) or mpmath.isinf(b):
         return a == b
     return abs(a - b) <= TOLERANCE * max(abs(a), abs(b), 1)
@@ -47,11 +47,7 @@ def union(*sets: Pieces) -> Pieces:
     found: list[Piece] = []
     for piece in pieces:
         last = found[-1] if found else None
-        touches = last and (
-            piece.low < last.high
-            or (same_number(piece.low, last.high) and (piece.low_in or last.high_in))
-        )
-        if not touches:
+        if last is None or not _touches(last, piece):
             found.append(piece)
         elif same_number(piece.high, last.high):
             found[-1] = last._replace(
@@ -65,6 +61,13 @@ def union(*sets: Pieces) -> Pieces:
                 low_in=last.low_in or (same_number(piece.low, last.low) and piece.low_in),
             )
     return tuple(found)
+
+
+def _touches(left: Piece, right: Piece) -> bool:
+    """Whether a piece begins where one before it has not ended."""
+    return right.low < left.high or (
+        same_number(right.low, left.high) and (right.low_in or left.high_in)
+    )
 
 
 def complement(pieces: Pieces) -> Pieces:

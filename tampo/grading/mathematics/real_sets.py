@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import mpmath
+import sympy
 
 from tampo.grading.comparing.values import expanded, items_of
-from tampo.grading.mathematics.evaluator import DIGITS, Evaluator, NotComputed, Undefined
+from tampo.grading.mathematics.evaluator import DIGITS, Evaluator, NotComputed, Undefined, Value
 from tampo.grading.mathematics.intervals import (
     EVERYTHING,
     TOLERANCE,
@@ -17,6 +18,7 @@ from tampo.grading.mathematics.intervals import (
     same_pieces,
     union,
 )
+from tampo.grading.mathematics.symbolic import as_sympy
 from tampo.grading.notation.tree import Node, symbols
 
 
@@ -83,7 +85,7 @@ def _joined(joiner: str, parts: tuple[Node, ...]) -> Pieces:
     return union(*sets)
 
 
-def _number(node: Node):
+def _number(node: Node) -> mpmath.mpf:
     if node.op == "rel" and node.args[0] == ("=",):
         return _number(node.args[1][1])
     if node == Node("const", ("inf",)):
@@ -136,7 +138,7 @@ def _condition(operator: str, left: Node, right: Node, name: str) -> Pieces:
     return _half_line(operator, -constant / slope)
 
 
-def _half_line(operator: str, end) -> Pieces:
+def _half_line(operator: str, end: mpmath.mpf) -> Pieces:
     if operator in ("<", "<="):
         return (Piece(mpmath.ninf, False, end, operator == "<="),)
     if operator in (">", ">="):
@@ -145,10 +147,10 @@ def _half_line(operator: str, end) -> Pieces:
     return point if operator == "=" else complement(point)
 
 
-def _linear(left: Node, right: Node, name: str) -> tuple | None:
+def _linear(left: Node, right: Node, name: str) -> tuple[Value, Value] | None:
     """Return slope and constant of left - right, if it is a line."""
 
-    def at(x):
+    def at(x: int | str) -> Value:
         values = {name: mpmath.mpf(x)}
         return Evaluator(dict(values), complex_plane=False).value(left) - Evaluator(
             dict(values), complex_plane=False
@@ -171,10 +173,6 @@ def _linear(left: Node, right: Node, name: str) -> tuple | None:
 
 def _solved(operator: str, left: Node, right: Node, name: str) -> Pieces:
     """Ask sympy for the solutions of a condition that is no line."""
-    import sympy
-
-    from tampo.grading.mathematics.symbolic import as_sympy
-
     variable = sympy.Symbol(name, real=True)
     relation = {
         "<": sympy.Lt,
@@ -195,9 +193,7 @@ def _solved(operator: str, left: Node, right: Node, name: str) -> Pieces:
         raise NotASet(str(error)) from None
 
 
-def _from_sympy(found) -> Pieces:
-    import sympy
-
+def _from_sympy(found: sympy.Set) -> Pieces:
     if isinstance(found, sympy.FiniteSet):
         return union(*((Piece(p, True, p, True),) for p in (_value(x) for x in found)))
     if isinstance(found, sympy.Interval):
@@ -217,9 +213,7 @@ def _from_sympy(found) -> Pieces:
     raise NotASet(str(found))
 
 
-def _value(number):
-    import sympy
-
+def _value(number: sympy.Expr) -> mpmath.mpf:
     if number in (sympy.oo, -sympy.oo):
         return mpmath.inf if number == sympy.oo else mpmath.ninf
     return mpmath.mpf(sympy.N(number, DIGITS)._mpf_)

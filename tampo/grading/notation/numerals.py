@@ -80,9 +80,9 @@ def read_numeral(text: str, *, thousands_commas: bool = True) -> Numeral | None:
         whole, top, bottom = map(Fraction, match.groups())
         numeral = Numeral(whole + top / bottom) if top < bottom else None
     elif match := _FRACTION.fullmatch(magnitude):
-        top_sign, top, bottom_sign, bottom = match.groups()
+        top_sign, dividend, bottom_sign, divisor = match.groups()
         flip = -1 if (top_sign == "-") != (bottom_sign == "-") else 1
-        numeral = _quotient(flip * Fraction(top), Fraction(bottom))
+        numeral = _quotient(flip * Fraction(dividend), Fraction(divisor))
     elif match := _RATIO.fullmatch(magnitude):
         numeral = _quotient(*map(Fraction, match.groups()))
     elif match := _IN_BASE.fullmatch(magnitude):

@@ -191,8 +191,8 @@ def _closes_at_end(text: str) -> bool:
 
 
 def _ascii(text: str) -> str:
-    text = _RUN_UP.sub(lambda run: "^{" + "".join(map(_UP.get, run.group())) + "}", text)
-    text = _RUN_DOWN.sub(lambda run: "_{" + "".join(map(_DOWN.get, run.group())) + "}", text)
+    text = _RUN_UP.sub(lambda run: "^{" + "".join(_UP[c] for c in run.group()) + "}", text)
+    text = _RUN_DOWN.sub(lambda run: "_{" + "".join(_DOWN[c] for c in run.group()) + "}", text)
     return "".join(map(_character, text))
 
 

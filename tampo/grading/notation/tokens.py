@@ -37,13 +37,14 @@ _FOREIGN = re.compile(r"[^\W\d_A-Za-z]+")
 
 class Token(NamedTuple):
     """kind: "num", "let" (one letter), "word", "cmd" (without backslash) or "op"; `text` as written;
-    `space` whether a space stands before it; `roman` whether it is upright text."""
+    `space` whether a space stands before it; `roman` whether it is upright text; `value` and `half_unit`
+    of a number as in `Numeral`."""
 
     kind: str
     text: str
     space: bool = False
     roman: bool = False
-    value: Fraction | None = None
+    value: Fraction = Fraction(0)
     half_unit: Fraction | None = None
 
 
@@ -81,7 +82,9 @@ def _scan(text: str, thousands: bool, roman: bool, found: list[Token]) -> None:
         position, space = end, False
 
 
-def _token(text, position, thousands, space, roman, found) -> int:
+def _token(
+    text: str, position: int, thousands: bool, space: bool, roman: bool, found: list[Token]
+) -> int:
     character = text[position]
     if (character.isdecimal() and character.isascii()) or (
         character == "." and text[position + 1 : position + 2].isdigit()
@@ -89,19 +92,18 @@ def _token(text, position, thousands, space, roman, found) -> int:
         script = (
             bool(found) and found[-1].kind == "op" and found[-1].text in "^_"
         ) or _after_braced(found)
-        pattern = _BARE_NUMBER if script else _NUMBERS[thousands]
-        match = pattern.match(text, position)
-        if match is None:
-            raise NotUnderstood(text[position : position + 20])
-        numeral = read_numeral(match.group())
-        if numeral is None:
-            match = _BARE_NUMBER.match(text, position)
-            numeral = read_numeral(match.group())
-        if numeral is None:
-            raise NotUnderstood(match.group())
-        written = match.group()
-        found.append(Token("num", written, space, roman, numeral.value, numeral.half_unit))
-        return match.end()
+        first = _BARE_NUMBER if script else _NUMBERS[thousands]
+        for pattern in (first, _BARE_NUMBER):
+            match = pattern.match(text, position)
+            if match is None:
+                break
+            written = match.group()
+            numeral = read_numeral(written)
+            if numeral is not None:
+                kept = (numeral.value, numeral.half_unit)
+                found.append(Token("num", written, space, roman, *kept))
+                return match.end()
+        raise NotUnderstood(text[position : position + 20])
     if character == "\\":
         match = _COMMAND.match(text, position)
         if match is None:

@@ -30,9 +30,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Node(NamedTuple):
@@ -82,7 +82,7 @@ def renamed(node: Node, old: str, new: str) -> Node:
     return Node(node.op, tuple(_renamed_argument(part, old, new) for part in node.args))
 
 
-def _renamed_argument(part, old: str, new: str):
+def _renamed_argument(part: Any, old: str, new: str) -> Any:
     if isinstance(part, Node):
         return renamed(part, old, new)
     if type(part) is tuple:
@@ -90,13 +90,13 @@ def _renamed_argument(part, old: str, new: str):
     return part
 
 
-def replace(node: Node, change) -> Node:
+def replace(node: Node, change: Callable[[Node], Node]) -> Node:
     """Return `node` with `change` applied to every node, children first."""
     parts = tuple(_replaced_argument(part, change) for part in node.args)
     return change(Node(node.op, parts))
 
 
-def _replaced_argument(part, change):
+def _replaced_argument(part: Any, change: Callable[[Node], Node]) -> Any:
     if isinstance(part, Node):
         return replace(part, change)
     if type(part) is tuple:

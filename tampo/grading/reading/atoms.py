@@ -63,7 +63,7 @@ class AtomReader(NumberReader):
 
     def _spoken(self) -> Node | None:
         """Read a number in words, or return None."""
-        run = []
+        run: list[str] = []
         while len(run) < 12:
             token = self.peek(len(run))
             if token.kind in ("word", "let") and token.text.isalpha():

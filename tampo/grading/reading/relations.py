@@ -86,7 +86,7 @@ class RelationReader(EnvironmentReader):
 
     def _kind_of_number(self) -> Node | None:
         """Read `k is an integer`, `any integer k` as membership, or return None."""
-        run = []
+        run: list[str] = []
         while len(run) < 6 and self.peek(len(run)).kind in ("word", "let"):
             run.append(self.peek(len(run)).text)
         letters = [w for w in run if len(w) == 1 and w != "a"]

@@ -44,20 +44,21 @@ class NumberReader(FactorReader):
             if self.ends_value(self.peek()) or self.at("%"):
                 return _guessed_repeat(token.text)
         elif self.accept("("):
-            digits = self.next()
+            period = self.next()
             if (
-                digits.kind == "num"
-                and digits.text.isdecimal()
+                period.kind == "num"
+                and period.text.isdecimal()
                 and not token.space
                 and self.accept(")")
             ):
-                return _repeat(token.text, digits.text)
+                return _repeat(token.text, period.text)
         elif self.accept("overline", "bar"):
             digits = self._braced_digits()
             if digits is not None:
                 return _repeat(token.text, digits)
         elif self.at("dot"):
-            run, dotted = "", []
+            run = ""
+            dotted: list[int] = []
             while self.at("dot") or (self.peek().kind == "num" and dotted):
                 if self.accept("dot"):
                     dotted.append(len(run))

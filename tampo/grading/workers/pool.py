@@ -129,11 +129,12 @@ class WorkerPool:
                 self._free.put(None)
             self.size = max(self.size, size)
 
-    def prepare(self) -> None:
+    def prepare(self) -> ForkServer:
         """Start loading what workers need, without waiting for it; harmless if it is loaded."""
         with self._lock:
             if self._server is None or self._server.process.poll() is not None:
                 self._server = ForkServer()
+            return self._server
 
     def ask(self, request: dict, wall_seconds: float) -> dict:
         """Have a free worker answer; WorkerLost if it was lost over this request.
@@ -184,8 +185,7 @@ class WorkerPool:
         self.close()
 
     def _start(self) -> Worker:
-        self.prepare()
-        worker = Worker(self._server)
+        worker = Worker(self.prepare())
         with self._lock:
             self._live.add(worker)
         return worker
