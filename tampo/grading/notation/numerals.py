@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 LARGEST_ROUNDING_ERROR = Fraction(1, 20)
-"""The most by which a rounded gold may differ from an answer, as a share of the gold."""
+"""The most by which a rounded gold may differ from an answer, as a fraction of the gold."""
 
 LARGEST_EXPONENT = 9999
 """Powers of ten beyond this are not read as numbers, so that no input makes reading one slow."""

@@ -24,7 +24,7 @@ MOST_WORKERS = 8
 """Workers that are used unless more are asked for: this process prepares requests on one core."""
 
 REMEMBERED = 2**14
-"""Requests whose replies are kept: responses to one problem share answers."""
+"""Requests whose replies are kept: responses to one problem often have the same answer."""
 
 _WATCH_SECONDS = 0.05
 

@@ -110,7 +110,7 @@ def perturb(gold: str, which: int) -> str:
     return f"{gold[:place]}{(int(gold[place]) + 1) % 10}{gold[place + 1 :]}"
 
 
-# Altered golds that are still right under the rulings.
+# Altered golds that are still right under the conventions.
 STILL_RIGHT = {
     0: set(),
     -1: {

@@ -1,4 +1,4 @@
-r"""Rulings of the grader, case by case: what is boxed, what equals what, what does not.
+r"""Conventions of the grader, case by case: what is boxed, what equals what, what does not.
 
 The traps of math-verify are cases both ways: each pair below that it gets wrong when
 asked plainly stands next to the one it gets right.

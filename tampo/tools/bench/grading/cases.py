@@ -49,7 +49,7 @@ def boxed(answer: str) -> str:
 
 
 def visible_cases(path: Path) -> list[Case]:
-    """Read a file of cases: `kind`, `gold`, `response`, `right` and perhaps `record` a line."""
+    """Read a file of cases: `kind`, `gold`, `response`, `right` and perhaps `record` per line."""
     return [
         Case(
             "cases", row["kind"], row["gold"], row["response"], row["right"], row.get("record", {})

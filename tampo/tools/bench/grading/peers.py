@@ -3,7 +3,7 @@
 Each is a function of golds, response and record that returns whether the response is accepted; a
 peer that knows one gold accepts a response that it accepts against any. What a peer expects around
 an answer is given to it: Minerva's sentence, Hendrycks' dollar signs. The libraries are used as they
-are installed. The process answers one JSON request a line and is killed by its parent when it takes too
+are installed. The process answers one JSON request per line and is killed by its parent when it takes too
 long.
 """
 
