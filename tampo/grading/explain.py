@@ -5,10 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 
 from tampo.grading.boxed import final_answer
+from tampo.grading.comparing.interpretations import answer_readings, gold_readings
 from tampo.grading.grader import grade, rule_of
-from tampo.grading.presentation import plain
-from tampo.grading.readings import answer_readings, gold_readings
-from tampo.grading.tree import Node, NotUnderstood
+from tampo.grading.notation.presentation import plain
+from tampo.grading.notation.tree import Node, NotUnderstood
 
 _SIGNS = {
     "add": " + ",

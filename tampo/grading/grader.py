@@ -2,8 +2,8 @@ r"""The one grader of training and evaluation: a response, a problem, an outcome
 
 The answer is what the response's last complete `\boxed{...}` holds (`tampo.grading.boxed`).
 `answer_type="exact"` wants it letter for letter; any other is read and compared as mathematics
-(`tampo.grading.comparison`), in this process where exact arithmetic tells, else in a worker process
-that is killed at a hard limit (`tampo.grading.pool`).
+(`tampo.grading.comparing.comparison`), in this process where exact arithmetic tells, else in a
+worker process that is killed at a hard limit (`tampo.grading.workers.pool`).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from fractions import Fraction
 from functools import lru_cache
 
 from tampo.grading.boxed import final_answer
-from tampo.grading.comparison import answers_agree
-from tampo.grading.literal import is_exact
-from tampo.grading.pool import WorkerLost, WorkerPool, available_workers
-from tampo.grading.tree import NotUnderstood
-from tampo.grading.units import asked_nouns
+from tampo.grading.comparing.comparison import answers_agree
+from tampo.grading.comparing.literal import is_exact
+from tampo.grading.notation.tree import NotUnderstood
 from tampo.grading.verdict import Rule, Undecided, undecided
+from tampo.grading.vocabulary.units import asked_nouns
+from tampo.grading.workers.pool import WorkerLost, WorkerPool, available_workers
 
 GRADER_VERSION = 2
 """Raised whenever a change may change an outcome; docs/grading.md says what each version changed."""
@@ -132,11 +132,15 @@ def grade_many(
     # Notation first, and in this thread: only what waits for another process gains from threads.
     read = [_read(response, _question(record), timeout_seconds) for response, record in pairs]
     open_questions = [question for question in read if not isinstance(question, Grade)]
+
+    def ask(question: tuple[str, dict]) -> Grade:
+        return _ask(*question, _shared_pool)
+
     if workers == 1 or len(open_questions) < 2:
-        answered = iter([_ask(*question, _shared_pool) for question in open_questions])
+        answered = iter([ask(question) for question in open_questions])
     else:
         with ThreadPoolExecutor(min(workers, len(open_questions))) as threads:
-            answered = threads.map(lambda question: _ask(*question, _shared_pool), open_questions)
+            answered = threads.map(ask, open_questions)
     return [known if isinstance(known, Grade) else next(answered) for known in read]
 
 

@@ -1,13 +1,13 @@
 r"""Reward functions of a study, in the signature that TRL's `GRPOTrainer` calls.
 
-TRL passes prompts, completions and completion ids, every dataset column as a list with one entry a
-completion, and two callbacks: `log_metric(name, value)`, averaged over processes and steps,
+TRL passes prompts, completions and completion ids, every dataset column as a list with one entry
+per completion, and two callbacks: `log_metric(name, value)`, averaged over processes and steps,
 and `log_extra(column, values)`, a column of the completions table. A completion is a string, or a
 list of chat messages whose last one is graded. A reward of None means "not scored": TRL
 leaves that reward out of the completion's sum.
 
 The dataset column `record` holds each prompt's canonical record as a JSON string, because records
-of different problem sets do not share one column layout.
+of different problem sets have no common column layout.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def accuracy_reward(
 ) -> list[float | None]:
     """Return 1.0 for a correct answer, 0.0 for a wrong or unreadable one, None for a timeout or error.
 
-    Graded by `tampo.grading.grade`, as evaluation is. The share of each outcome is logged as
+    Graded by `tampo.grading.grade`, as evaluation is. The fraction of each outcome is logged as
     `grading/<outcome>` (zeros too, so that every process logs the same names), and outcome,
     extracted answer and rule of each completion as columns `outcome`, `extracted` and `rule`.
 
@@ -84,7 +84,7 @@ def boxed_reward(
     return [float(bool(last_boxed(completion_text(c)))) for c in completions]
 
 
-REWARDS: dict[str, Callable[..., list[float | None]]] = {
+REWARDS: dict[str, Callable[..., Sequence[float | None]]] = {
     "accuracy": accuracy_reward,
     "format": format_reward,
     "boxed": boxed_reward,
@@ -98,7 +98,7 @@ def completion_text(completion: Completion) -> str:
     Raises:
         TypeError: the completion is neither a string nor messages with string content.
     """
-    text = completion
+    text: object = completion
     if isinstance(completion, list) and completion and isinstance(completion[-1], dict):
         text = completion[-1].get("content")
     if not isinstance(text, str):

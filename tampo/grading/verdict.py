@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
 
-from tampo.grading.tree import Node
+from tampo.grading.notation.tree import Node
 
 
 class Undecided(Exception):
@@ -28,7 +28,7 @@ class Rule:
     multiple: the gold lists several values, all required, so a comma never marks thousands.
     unit: the unit the problem asks for.
     tolerance: absolute tolerance of a number, in the unit of the gold; None leaves the tolerance
-        to `tampo.grading.numerals`.
+        to `tampo.grading.notation.numerals`.
     nouns: words that may stand behind a number because the problem asks for them.
     """
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tampo.grading import OUTCOMES, UNDECIDED, grade_record, grader
-from tampo.grading.pool import WorkerPool
+from tampo.grading.workers.pool import WorkerPool
 
 ANSWERS = int(os.environ.get("TAMPO_FUZZ_ANSWERS", "300"))
 SLOWEST_SECONDS = grader.TIMEOUT_SECONDS * grader.WALL_TO_PROCESSOR + 4.0

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from tampo.grading import grade_many, grade_record
-from tampo.grading.equivalence import judge
 from tampo.grading.grader import _question
-from tampo.grading.presentation import plain
-from tampo.grading.structures import read as read_structure
+from tampo.grading.mathematics.equivalence import judge
+from tampo.grading.notation.presentation import plain
+from tampo.grading.reading.structures import read as read_structure
 
 BENCHMARKS = {"aime24": 30, "amc23": 40, "math500": 500, "minerva": 272, "olympiadbench": 675}
 GSM8K_SAMPLE = 10  # every tenth test problem
@@ -110,7 +110,7 @@ def perturb(gold: str, which: int) -> str:
     return f"{gold[:place]}{(int(gold[place]) + 1) % 10}{gold[place + 1 :]}"
 
 
-# Altered golds that are still right under the rulings.
+# Altered golds that are still right under the conventions.
 STILL_RIGHT = {
     0: set(),
     -1: {

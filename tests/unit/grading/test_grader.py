@@ -1,4 +1,4 @@
-r"""Rulings of the grader, case by case: what is boxed, what equals what, what does not.
+r"""Conventions of the grader, case by case: what is boxed, what equals what, what does not.
 
 The traps of math-verify are cases both ways: each pair below that it gets wrong when
 asked plainly stands next to the one it gets right.
@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tampo.grading import Grade, grade_many, grade_record, last_boxed
-from tampo.grading.comparison import answers_agree
-from tampo.grading.tree import NotUnderstood
+from tampo.grading.comparing.comparison import answers_agree
+from tampo.grading.notation.tree import NotUnderstood
 from tampo.grading.verdict import Rule, Undecided, undecided
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tampo.grading.numerals import numerals_agree, read_numeral
+from tampo.grading.notation.numerals import numerals_agree, read_numeral
 
 
 @given(st.integers(-(10**12), 10**12), st.integers(-30, 30))
@@ -33,9 +33,9 @@ def test_a_rounded_gold_is_matched_by_what_rounds_to_it(digits, decimals, expone
     gold = read_numeral(f"{whole}.{part:0{decimals}d}e{exponent}")
     unit = Fraction(10) ** (exponent - decimals)
     reach = min(unit / 2, gold.value / 20)
-    for share, expected in ((Fraction(99, 100), True), (Fraction(101, 100), False)):
+    for fraction, expected in ((Fraction(99, 100), True), (Fraction(101, 100), False)):
         for sign in (-1, 1):
-            value = gold.value + sign * share * reach
+            value = gold.value + sign * fraction * reach
             answer = read_numeral(f"{value.numerator}/{value.denominator}")
             assert numerals_agree(gold, answer) is expected
     zero = read_numeral("0")

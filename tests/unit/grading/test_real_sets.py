@@ -6,9 +6,10 @@ import mpmath
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tampo.grading.presentation import plain
-from tampo.grading.realsets import EVERYTHING, Piece, complement, meet, read, same_set, union
-from tampo.grading.structures import read as read_structure
+from tampo.grading.mathematics.intervals import EVERYTHING, Piece, complement, meet, union
+from tampo.grading.mathematics.real_sets import read, same_set
+from tampo.grading.notation.presentation import plain
+from tampo.grading.reading.structures import read as read_structure
 
 
 @st.composite

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tampo.grading import grade_many
-from tampo.grading.equivalence import judge
+from tampo.grading.mathematics.equivalence import judge
 from tampo.grading.verdict import Rule
 
 TOWER = "9^{9^{9^9}}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from graded import cases, outcome
+from support.graded import cases, outcome
 
 RIGHT = r"""
 \frac{1}{3} | 0.\overline{33}

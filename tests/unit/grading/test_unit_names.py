@@ -5,8 +5,8 @@ from __future__ import annotations
 import pint
 import pytest
 
-from tampo.grading.unit_names import COMMANDS, COUNTED, CURRENCIES, SYMBOLS, WORDS
-from tampo.grading.words import MEANINGFUL
+from tampo.grading.vocabulary.unit_names import COMMANDS, COUNTED, CURRENCIES, SYMBOLS, WORDS
+from tampo.grading.vocabulary.words import MEANINGFUL
 
 REGISTRY = pint.UnitRegistry()
 

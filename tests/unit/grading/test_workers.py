@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from tampo.grading import grade_many, grade_record
-from tampo.grading.fork_server import ForkServer, WorkerStartError
-from tampo.grading.pool import (
+from tampo.grading.workers.fork_server import ForkServer, WorkerStartError
+from tampo.grading.workers.pool import (
     TimeLimit,
     Worker,
     WorkerLost,
@@ -189,7 +189,7 @@ def test_used_up_processor_time_is_told_from_a_death() -> None:
 
 
 def test_too_much_memory_is_an_error_of_its_own(monkeypatch) -> None:
-    monkeypatch.setattr("tampo.grading.pool.MEMORY_BYTES", 2**20)
+    monkeypatch.setattr("tampo.grading.workers.pool.MEMORY_BYTES", 2**20)
     with WorkerPool() as pool, pytest.raises(WorkerLost, match="bytes of memory") as caught:
         pool.ask(request(ENDLESS) | {"cpu_seconds": 50}, 60)
     assert caught.value.outcome == "error"

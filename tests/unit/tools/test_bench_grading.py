@@ -163,7 +163,7 @@ def test_every_grader_accepts_the_plain_answer_and_refuses_another(name: str) ->
         assert [referee.ask(case).accepted for case in (right, wrong)] == [True, False]
         if name != "ours":
             return
-        os.kill(referee._process.pid, signal.SIGKILL)
+        os.kill(referee._started().process.pid, signal.SIGKILL)
         assert referee.ask(right).error == "its process ended"
         assert referee.ask(right).accepted
     finally:
@@ -175,7 +175,7 @@ def test_a_grader_that_hangs_is_stopped_and_counted(monkeypatch) -> None:
     referee = Referee("hendrycks")
     case = Case("p", "k", "17", boxed("17"), True)
     try:
-        process = referee._started()
+        process = referee._started().process
         os.kill(process.pid, signal.SIGSTOP)
         assert referee.ask(case).accepted is None
         assert process.poll() is not None and referee.ask(case).accepted

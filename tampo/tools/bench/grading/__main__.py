@@ -9,6 +9,7 @@ import queue
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from tampo.files import write_atomically
 from tampo.tools.bench.grading import cases, report
@@ -110,7 +111,12 @@ def failure_lines(results: list[tuple[Case, str, Verdict]]) -> str:
     lines = []
     for case, grader, verdict in results:
         if verdict.accepted is not case.right:
-            row = {"grader": grader, "part": case.part, "kind": case.kind, "gold": case.gold}
+            row: dict[str, Any] = {
+                "grader": grader,
+                "part": case.part,
+                "kind": case.kind,
+                "gold": case.gold,
+            }
             row |= {"response": case.response, "right": case.right, "record": case.record}
             row |= {"accepted": verdict.accepted, "error": verdict.error}
             lines.append(json.dumps(row, ensure_ascii=False))

@@ -49,7 +49,7 @@ def boxed(answer: str) -> str:
 
 
 def visible_cases(path: Path) -> list[Case]:
-    """Read a file of cases: `kind`, `gold`, `response`, `right` and perhaps `record` a line."""
+    """Read a file of cases: `kind`, `gold`, `response`, `right` and perhaps `record` per line."""
     return [
         Case(
             "cases", row["kind"], row["gold"], row["response"], row["right"], row.get("record", {})
@@ -83,6 +83,10 @@ def qwen_responses(repository: Path) -> list[Case]:
     cases = []
     for row in map(json.loads, show(repository, RESPONSES_PATH).splitlines()):
         gold = last_boxed(row["gt_cot"])
+        if gold is None:
+            raise ValueError(
+                f"{RESPONSES_PATH}, problem {row['idx']}: its solution boxes no answer"
+            )
         for response, accepted in zip(row["code"], row["score"], strict=True):
             right = accepted or last_boxed(response) in RIGHT_THOUGH_REFUSED.get(row["idx"], ())
             cases.append(Case("responses", "Qwen2.5-Math", gold, response, right))

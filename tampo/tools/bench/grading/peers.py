@@ -3,7 +3,7 @@
 Each is a function of golds, response and record that returns whether the response is accepted; a
 peer that knows one gold accepts a response that it accepts against any. What a peer expects around
 an answer is given to it: Minerva's sentence, Hendrycks' dollar signs. The libraries are used as they
-are installed. The process answers one JSON request a line and is killed by its parent when it takes too
+are installed. The process answers one JSON request per line and is killed by its parent when it takes too
 long.
 """
 
@@ -119,9 +119,13 @@ def versions() -> dict[str, str]:
 
 def _lm_eval_task(name: str) -> ModuleType:
     """Import the grading file of a task alone, not all of lm-eval."""
-    (package,) = importlib.util.find_spec("lm_eval").submodule_search_locations
-    path = Path(package) / "tasks" / name / "utils.py"
+    package = importlib.util.find_spec("lm_eval")
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError("lm_eval is not installed")
+    path = Path(package.origin).parent / "tasks" / name / "utils.py"
     spec = importlib.util.spec_from_file_location(f"lm_eval_{name}", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no Python module")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -134,8 +138,8 @@ def _claim_antlr(version: str) -> None:
     """
     real = importlib.metadata.version
 
-    def claimed(name: str) -> str:
-        return version if name == "antlr4-python3-runtime" else real(name)
+    def claimed(distribution_name: str) -> str:
+        return version if distribution_name == "antlr4-python3-runtime" else real(distribution_name)
 
     importlib.metadata.version = claimed
 
@@ -159,7 +163,9 @@ def main(name: str) -> None:
         request = json.loads(line)
         started = time.perf_counter()
         try:
-            reply = {"accepted": accepts(**request)}
+            reply: dict[str, Any] = {
+                "accepted": accepts(request["golds"], request["response"], request["record"])
+            }
         except Exception as error:
             reply = {"error": f"{type(error).__name__}: {error}"[:300]}
         print(json.dumps(reply | {"seconds": time.perf_counter() - started}), file=answers)

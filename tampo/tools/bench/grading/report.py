@@ -62,7 +62,7 @@ def counted(results: Results, *, by_kind: bool) -> dict[tuple[str, ...], Count]:
 
 
 def table(results: Results, graders: list[str], missing: dict[str, str]) -> str:
-    """Return the comparison as a Markdown table, one row a part.
+    """Return the comparison as a Markdown table, one row per part.
 
     A cell holds false accepts / false refusals / errors, then seconds for a thousand cases.
 

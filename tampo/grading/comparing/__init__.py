@@ -1,0 +1,1 @@
+"""Gold and answer compared part by part, by notation and exact arithmetic alone."""

@@ -1,0 +1,1 @@
+"""What takes mpmath, sympy or pint. Imported in a worker process only."""

@@ -1,0 +1,1 @@
+"""What words mean: numbers, functions, units, choices, text answers."""
