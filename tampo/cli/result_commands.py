@@ -1,0 +1,98 @@
+"""Subcommands about results: verify, pack, show them, and grade one answer."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tampo.cli.options import Commands, add_command, add_data_dir, add_out
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from tampo.evidence.verify import verify
+
+    found = verify(args.results, args.study, args.data_dir)
+    print(found.text())
+    return 1 if found.mismatches else 0
+
+
+def _evidence(args: argparse.Namespace) -> None:
+    from tampo.evidence.pack import make_evidence, size
+
+    print(make_evidence(args.results, args.out, args.data_dir, again=args.again).text())
+    print(f"{args.out}: {size(args.out)}")
+
+
+def _results(args: argparse.Namespace) -> None:
+    from tampo.evidence.results_page import write_results
+
+    write_results(args.evidence, args.out)
+
+
+def _show(args: argparse.Namespace) -> None:
+    from tampo.report.tables import show
+
+    print(show(args.table))
+
+
+def _grade(args: argparse.Namespace) -> int:
+    from tampo.grading import grade
+    from tampo.grading.explain import explain
+
+    rule = {
+        "tolerance": args.tolerance,
+        "unit": args.unit,
+        "multiple": args.multiple,
+        "problem": args.problem,
+    }
+    if args.explain:
+        text = explain(args.answer, args.gold, **rule)
+    else:
+        boxed = args.answer if "\\boxed" in args.answer else f"\\boxed{{{args.answer}}}"
+        graded = grade(boxed, args.gold, **rule)
+        text = f"{graded.outcome} ({graded.rule})"
+    print(text)
+    return 0 if "correct" in text.split("\n")[0] else 1
+
+
+def add_result_commands(commands: Commands) -> None:
+    """Add verify, evidence, results, show and grade."""
+    verify = add_command(
+        commands,
+        "verify",
+        _verify,
+        "verify results: grade all responses again and recompute the report",
+    )
+    verify.add_argument(
+        "--study", type=Path, metavar="FILE", help="study file (default: the report's copy)"
+    )
+    evidence = add_command(
+        commands, "evidence", _evidence, "verify a finished study and pack it without weights"
+    )
+    add_out(evidence)
+    evidence.add_argument(
+        "--again", action="store_true", help="for evidence: remake tables and report first"
+    )
+    for command in (verify, evidence):
+        command.add_argument(
+            "results", type=Path, metavar="DIR", help="a study's results, or evidence"
+        )
+        add_data_dir(command)
+    results = add_command(commands, "results", _results, "write the page of results from evidence")
+    results.add_argument(
+        "evidence", nargs="+", type=Path, metavar="DIR", help="evidence of a study"
+    )
+    results.add_argument("--out", required=True, type=Path, metavar="FILE", help="Markdown page")
+    add_command(commands, "show", _show, "print a table").add_argument(
+        "table", type=Path, metavar="CSV"
+    )
+    graded = add_command(commands, "grade", _grade, "grade one answer and say by which rule")
+    graded.add_argument("answer", metavar="ANSWER", help="an answer, or a response with its box")
+    graded.add_argument(
+        "--gold", required=True, action="append", metavar="GOLD", help="repeat for each accepted"
+    )
+    graded.add_argument("--tolerance", metavar="X", help="absolute, in the unit of the gold")
+    graded.add_argument("--unit", help="the unit that the problem asks for")
+    graded.add_argument("--multiple", action="store_true", help="the gold lists several values")
+    graded.add_argument("--problem", metavar="TEXT", help="its text; names the things it counts")
+    graded.add_argument("--explain", action="store_true", help="show how both sides are read")

@@ -1,0 +1,100 @@
+"""Subcommands about studies and temperature policies: validate one, try one, list what there is."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from tampo.cli.options import Commands, add_command, add_data_dir, study_of
+from tampo.study.study import StudyError
+
+SHOWN_STEPS = 12
+"""Steps of a tried policy that are printed."""
+
+
+def _check(args: argparse.Namespace) -> None:
+    from tampo.study.contamination import contamination
+    from tampo.study.policy_check import check_policies
+
+    study = study_of(args)
+    shared = contamination(study, hub=False)
+    for line in shared.lines():
+        print(line)
+    if shared.unread and study.data_dir is None:
+        print(
+            "  name a folder of problem sets with --data-dir to compare them; training always does"
+        )
+    try:
+        shared.refuse(study)
+        check_policies(study)
+    except StudyError as error:
+        raise StudyError(f"{args.study}: {error}") from error
+    runs = len(study.trained_methods) * len(study.seeds)
+    print(
+        f"{args.study}: study {study.name!r} is valid: {len(study.methods)} methods, "
+        f"{len(study.seeds)} seeds, {runs} training runs, {len(study.benchmarks)} benchmarks"
+    )
+
+
+def _schema(_: argparse.Namespace) -> None:
+    from tampo.study.study import schema
+
+    print(json.dumps(schema(), indent=2, ensure_ascii=False))
+
+
+def _policies(args: argparse.Namespace) -> None:
+    import inspect
+
+    from tampo.temperature.registry import REGISTRY, policy_class
+
+    if args.policy is not None:
+        _try_policy(args)
+        return
+    width = max(map(len, REGISTRY)) + 2
+    for name in sorted(REGISTRY):
+        module = inspect.getmodule(policy_class(name))
+        text = inspect.getdoc(module) or ""
+        source = text.partition("Source:")[2].split("\n\n")[0]
+        print(f"{name:<{width}}{text.splitlines()[0]}\n{'':<{width}}{' '.join(source.split())}")
+
+
+def _try_policy(args: argparse.Namespace) -> None:
+    from pydantic import ValidationError
+
+    from tampo.study.validation import explain
+    from tampo.temperature.contract import trial
+    from tampo.temperature.registry import policy_class, policy_settings
+
+    try:
+        settings = json.loads(args.settings)
+    except json.JSONDecodeError as error:
+        raise StudyError(f"--settings: not JSON: {error} (got {args.settings!r})") from None
+    if not isinstance(settings, dict):
+        raise StudyError(f"--settings: must be a JSON object (got {args.settings!r})")
+    try:
+        policy_settings(args.policy, settings)
+    except ValidationError as error:
+        kind = policy_class(args.policy).Settings
+        raise StudyError(explain(error, kind, "--settings")) from None
+    path = trial(args.policy, settings)
+    print(f"{args.policy}: first temperatures of {len(path)} simulated steps")
+    for step, drawn in enumerate(path[:SHOWN_STEPS]):
+        temperatures = drawn if isinstance(drawn, list) else [drawn]
+        print(f"{step:4d}  {' '.join(f'{t:.3f}' for t in temperatures)}")
+
+
+def add_study_commands(commands: Commands) -> None:
+    """Add check, schema and policies."""
+    check = add_command(
+        commands, "check", _check, "validate a study, and what it trains on against its benchmarks"
+    )
+    check.add_argument("study", metavar="FILE")
+    add_data_dir(check)
+    add_command(commands, "schema", _schema, "print the JSON schema of study files")
+    policies = add_command(commands, "policies", _policies, "list temperature policies, or try one")
+    policies.add_argument(
+        "policy", nargs="?", metavar="NAME", help="policy to try, or path/to/file.py:Class"
+    )
+    policies.add_argument(
+        "--settings", default="{}", metavar="JSON", help="settings of the policy (default: {})"
+    )

@@ -1,0 +1,78 @@
+"""Subcommands of the tools beside the workflow: plan, box and bench."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tampo.cli.options import Commands, add_command
+from tampo.study.references import STUDIES
+from tampo.study.study import StudyError, load_study
+from tampo.tools.box.command import add_box_commands
+
+
+def _plan(args: argparse.Namespace) -> None:
+    from tampo.tools.plan.cost_model import Assumptions
+    from tampo.tools.plan.hardware import GPUS
+    from tampo.tools.plan.rendering import render
+    from tampo.tools.plan.study_plan import Layout, plan
+
+    if args.gpu not in GPUS:
+        raise StudyError(f"--gpu: unknown {args.gpu!r}; known: {', '.join(GPUS)}")
+    named = Path(args.study)
+    file = named if named.suffix else STUDIES / f"{named}.yaml"
+    assumed = Assumptions(args.completion_fraction, args.response_fraction, args.prompt_tokens)
+    study = load_study(file)
+    layout = Layout.of(study, GPUS[args.gpu], args.gpus, args.engine)
+    print(render(plan(study, layout, assumed), args.format), end="")
+
+
+def _bench(args: argparse.Namespace) -> None:
+    from tampo.tools.bench.run import bench
+
+    bench(args.out, args.page, args.rounds, args.threads)
+
+
+def add_tool_commands(commands: Commands) -> None:
+    """Add plan, box and bench."""
+    plan = add_command(commands, "plan", _plan, "estimate what a study will cost")
+    plan.add_argument("--study", required=True, metavar="STUDY", help="name or file of a study")
+    plan.add_argument("--gpu", default="A100-80", metavar="GPU", help="default: A100-80")
+    plan.add_argument(
+        "--gpus", type=int, metavar="N", help="GPUs per training run (default: the study's)"
+    )
+    plan.add_argument("--engine", help="ddp, zero1 or zero2 (default: the study's)")
+    plan.add_argument(
+        "--completion-fraction",
+        type=float,
+        default=0.5,
+        metavar="X",
+        help="mean rollout length as a fraction of the limit (default: 0.5)",
+    )
+    plan.add_argument(
+        "--response-fraction",
+        type=float,
+        metavar="X",
+        help="mean response length as a fraction of the limit (default: the same)",
+    )
+    plan.add_argument(
+        "--prompt-tokens",
+        type=int,
+        default=128,
+        metavar="N",
+        help="tokens per prompt (default: 128)",
+    )
+    plan.add_argument("--format", choices=["markdown", "csv"], default="markdown")
+    box = add_command(
+        commands, "box", None, "run a study on a machine without network: pack, run, receive"
+    )
+    add_box_commands(box)
+    measure = add_command(
+        commands, "bench", _bench, "time TAMPO's step, the fused head and rollouts"
+    )
+    measure.add_argument("--out", required=True, type=Path, metavar="DIR")
+    measure.add_argument("--page", type=Path, metavar="FILE", help="also write a Markdown page")
+    measure.add_argument(
+        "--rounds", type=int, default=9, help="alternating repetitions (default: 9)"
+    )
+    measure.add_argument("--threads", type=int, default=2, help="CPU threads (default: 2)")
