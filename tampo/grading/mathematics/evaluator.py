@@ -113,6 +113,7 @@ class Evaluator:
         start, stop = self.value(lower), self.value(upper)
         if not (mpmath.isint(start) and mpmath.isint(stop)):
             raise Undefined("limits that are not whole")
+        start, stop = mpmath.re(start), mpmath.re(stop)  # i^4 is a complex 1
         if stop - start > LONGEST_TOTAL:
             raise NotComputed("a long sum")
         kept = self.values.get(variable)

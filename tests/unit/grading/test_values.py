@@ -174,3 +174,8 @@ def test_an_empty_sum_is_zero_and_an_empty_product_one() -> None:
     assert outcome("0", r"\sum_{k=5}^{1} k") == "correct"
     assert outcome("1", r"\prod_{k=5}^{1} k") == "correct"
     assert outcome("k", r"k+\sum_{k=5}^{1} k") == "correct"
+
+
+def test_a_sum_may_end_at_a_whole_number_written_with_the_imaginary_unit() -> None:
+    assert outcome("3", r"\sum_{k=1}^{2i^4} k") == "correct"
+    assert outcome("3", r"\prod_{k=1}^{2i^4} k") == "wrong"
