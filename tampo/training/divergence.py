@@ -11,8 +11,12 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 import torch
+from accelerate import Accelerator
 from accelerate.utils import gather_object
 
+from tampo.training.scoring import score_completions
+
+GRADIENT_NORM = "gradient norm"
 MOST_NAMED = 3
 """Weights that a reason names; the rest are counted."""
 
@@ -30,6 +34,18 @@ def require_finite(step: int, numbers: Mapping[str, float]) -> None:
     bad = [f"{name} is {value}" for name, value in numbers.items() if not math.isfinite(value)]
     if bad:
         raise Diverged(step, ", ".join(bad))
+
+
+def require_finite_step(step: int, numbers: Mapping[str, float], accelerator: Accelerator) -> None:
+    """Raise Diverged if a number of the step is not finite; each is one over all processes.
+
+    fp16 drops a step whose scaled gradients overflow, and scales less: it searches that way, as long as
+    the scale is at least 1.
+    """
+    scaler = accelerator.scaler
+    if accelerator.optimizer_step_was_skipped and (scaler is None or scaler.get_scale() >= 1):
+        numbers = {name: value for name, value in numbers.items() if name != GRADIENT_NORM}
+    require_finite(step, numbers)
 
 
 def require_finite_arrays(step: int, arrays: Mapping[str, np.ndarray]) -> None:
@@ -63,6 +79,35 @@ def require_finite_weights(step: int, model: torch.nn.Module) -> None:
     largest = torch._foreach_norm([p.detach() for p in named.values()], torch.inf)
     finite = torch.stack([value.float() for value in largest]).isfinite().tolist()
     agree(step, [name for name, good in zip(named, finite, strict=True) if not good], "weights")
+
+
+def require_finite_answers(
+    step: int, model: torch.nn.Module, inputs: Mapping[str, torch.Tensor], untempered: bool
+) -> None:
+    """Raise Diverged on all processes if the model gives its last batch's completions NaN or infinity.
+
+    Args:
+        step: 0-based optimiser step just done.
+        model: with the weights after it.
+        inputs: of the last call of the loss, as TRL prepares them.
+        untempered: whether log-probabilities are taken at temperature 1.
+    """
+    ids, mask = (
+        torch.cat([inputs[f"prompt_{part}"], inputs[f"completion_{part}"]], dim=1)
+        for part in ("ids", "mask")
+    )
+    with torch.no_grad():
+        scored = score_completions(
+            model,
+            ids,
+            mask,
+            inputs["completion_ids"].shape[1],
+            inputs["sampling_temperature"],
+            candidates=None,
+            untempered=untempered,
+        )
+    finite = scored.log_probs[inputs["completion_mask"].bool()].isfinite().all()
+    agree(step, [] if finite else ["log-probabilities after the last update"], "model")
 
 
 def agree(step: int, bad: list[str], what: str) -> None:

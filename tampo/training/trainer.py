@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,12 +32,9 @@ from tampo.layout import (
     ENTROPY,
     ENTROPY_AT_ONE,
     GRAD_NORM,
-    KL,
     LOSS,
-    MEAN_LENGTH,
     MIXED_GROUPS,
     REWARD,
-    SECONDS,
     STEP,
     TEMPERATURE,
     TRUNCATED,
@@ -48,14 +44,16 @@ from tampo.sampling.vllm_rollouts import SeededRequests
 from tampo.seeds import derive
 from tampo.temperature.protocol import TemperaturePolicy
 from tampo.training.divergence import (
-    agree,
-    require_finite,
+    GRADIENT_NORM,
+    require_finite_answers,
+    require_finite_step,
     require_finite_weights,
     require_no_infinite_reward,
 )
 from tampo.training.rollout_batch import MISMATCH_TOLERANCE, GatheredRollout, RolloutBatch
 from tampo.training.run_log import RunLog
 from tampo.training.scoring import Scoring, score_completions
+from tampo.training.step_log import StepLog
 
 logger = logging.getLogger(__name__)
 
@@ -117,8 +115,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         self._untempered = logprob_temperature == "one"
         self._last_inputs: dict[str, Any] = {}
         self._summary: dict[str, Any] = {}
-        self._seconds = {"generate": 0.0, REWARD: 0.0}
-        self._cpu = time.process_time()
+        self._steps = StepLog(run_log)
 
     # Rollouts: TRL's order is generate, old and reference log-probabilities, rewards ----------------
 
@@ -173,14 +170,11 @@ class TemperatureGRPOTrainer(GRPOTrainer):
     def _generate_single_turn(
         self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any
     ) -> tuple[list[list[int]], list[list[float]] | None]:
-        started = time.perf_counter()
-        if self.use_vllm:
+        with self._steps.timed("generate"):
+            if not self.use_vllm:
+                return self._sample(prompt_ids)
             self.vllm_generation.llm.seeds = self._seeds()
-            result = super()._generate_single_turn(prompt_ids, *args, **kwargs)
-        else:
-            result = self._sample(prompt_ids)
-        self._seconds["generate"] += time.perf_counter() - started
-        return result
+            return super()._generate_single_turn(prompt_ids, *args, **kwargs)
 
     def _seeds(self) -> list[int]:
         """Return the seed of each local trajectory: a function of base seed, step and row alone."""
@@ -211,9 +205,8 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         return completions.token_ids, completions.log_probs
 
     def _calculate_rewards(self, *args: Any, **kwargs: Any) -> torch.Tensor:
-        started = time.perf_counter()
-        by_function = super()._calculate_rewards(*args, **kwargs)
-        self._seconds[REWARD] += time.perf_counter() - started
+        with self._steps.timed(REWARD):
+            by_function = super()._calculate_rewards(*args, **kwargs)
         require_no_infinite_reward(self.state.global_step, by_function, self.reward_func_names)
         self._rewards = (by_function * self.reward_weights.to(by_function.device)).nansum(dim=1)
         # A completion that no reward function could score has no reward; that is not zero.
@@ -320,82 +313,23 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         """Log as TRL does; append the line of an optimiser step to steps.jsonl."""
         of_a_step = GRAD_NORM in logs
         if of_a_step:
-            self._require_finite_step(logs)
+            numbers = {LOSS: logs[LOSS], GRADIENT_NORM: logs[GRAD_NORM]}
+            require_finite_step(self.state.global_step - 1, numbers, self.accelerator)
         super().log(logs, start_time)
         if not of_a_step or not self.accelerator.is_main_process:
             return
-        own = (
-            LOSS,
-            GRAD_NORM,
-            "learning_rate",
-            KL,
-            "clip_ratio/region_mean",
-            "entropy_coef",
-        )
-        cpu = time.process_time()
-        record = {
-            STEP: self.state.global_step - 1,
-            **self._summary,
-            **{name.split("/")[0]: float(logs[name]) for name in own if name in logs},
-            SECONDS: {**self._seconds, "total": logs["step_time"], "cpu": cpu - self._cpu},
-        }
-        self._cpu = cpu
-        self._seconds = dict.fromkeys(self._seconds, 0.0)
-        self.run_log.step(record)
-        logger.info(
-            "step %d/%d  T %.2f  reward %.3f  entropy %.2f  length %.0f  %.1f s",
-            self.state.global_step,
-            self.args.max_steps,
-            record[TEMPERATURE],
-            float("nan") if record[REWARD] is None else record[REWARD],
-            record[ENTROPY],
-            record[MEAN_LENGTH],
-            record[SECONDS]["total"],
-        )
-
-    def _require_finite_step(self, logs: dict[str, float]) -> None:
-        """Raise Diverged if the step's loss or gradient is not finite; both are over all processes."""
-        numbers = {LOSS: logs[LOSS], "gradient norm": logs[GRAD_NORM]}
-        scaler = self.accelerator.scaler
-        skipped = self.accelerator.optimizer_step_was_skipped
-        if skipped and (scaler is None or scaler.get_scale() >= 1):
-            # fp16 drops a step whose scaled gradients overflow and scales less: it searches that way.
-            del numbers["gradient norm"]
-        require_finite(self.state.global_step - 1, numbers)
-
-    def _require_finite_model(self) -> None:
-        """Raise Diverged if the weights, or after the last step what they say, are not finite.
-
-        Finite weights can overflow in a forward pass; the next step makes one, after the last nothing.
-        """
-        step = self.state.global_step - 1
-        model = self.accelerator.unwrap_model(self.model)
-        require_finite_weights(step, model)
-        if self.state.global_step < self.args.max_steps:
-            return
-        inputs = self._last_inputs
-        ids, mask = (
-            torch.cat([inputs[f"prompt_{part}"], inputs[f"completion_{part}"]], dim=1)
-            for part in ("ids", "mask")
-        )
-        with torch.no_grad(), self.accelerator.autocast():
-            scored = score_completions(
-                model,
-                ids,
-                mask,
-                inputs["completion_ids"].shape[1],
-                inputs["sampling_temperature"],
-                candidates=None,
-                untempered=self._untempered,
-            )
-        finite = scored.log_probs[inputs["completion_mask"].bool()].isfinite().all()
-        agree(step, [] if finite else ["log-probabilities after the last update"], "model")
+        self._steps.finish(self.state.global_step, self.args.max_steps, self._summary, logs)
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Write no model card: run.json says more, and says it of this run."""
 
     def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
-        self._require_finite_model()
+        step, trained = self.state.global_step - 1, self.accelerator.unwrap_model(self.model)
+        require_finite_weights(step, trained)
+        if self.state.global_step >= self.args.max_steps:
+            # Finite weights can overflow in a forward pass; the next step makes one, after the last nothing.
+            with self.accelerator.autocast():
+                require_finite_answers(step, trained, self._last_inputs, self._untempered)
         super()._save_checkpoint(model, trial)
         if self.args.should_save:
             folder = Path(self._get_output_dir(trial)) / f"checkpoint-{self.state.global_step}"

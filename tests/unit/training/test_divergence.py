@@ -15,7 +15,13 @@ from tampo.grading.rewards import REWARDS
 from tampo.records.collapse import collapses
 from tampo.records.run_json import Collapse, Divergence
 from tampo.stages.train import train
-from tampo.training.divergence import Diverged, require_finite, require_finite_arrays
+from tampo.training.divergence import (
+    GRADIENT_NORM,
+    Diverged,
+    require_finite,
+    require_finite_arrays,
+    require_finite_step,
+)
 from tampo.training.stop_at_step_end import StopAtStepEnd
 from tampo.training.trainer import TemperatureGRPOTrainer
 
@@ -227,13 +233,10 @@ def test_a_step_that_fp16_drops_is_its_search_for_a_scale_until_that_is_below_on
     skipped, scale, ends
 ):
     scaler = SimpleNamespace(get_scale=lambda: scale)
-    trainer = SimpleNamespace(
-        accelerator=SimpleNamespace(scaler=scaler, optimizer_step_was_skipped=skipped),
-        state=SimpleNamespace(global_step=5),
-    )
+    accelerator = SimpleNamespace(scaler=scaler, optimizer_step_was_skipped=skipped)
 
     def check():
-        TemperatureGRPOTrainer._require_finite_step(trainer, {"loss": 0.1, "grad_norm": np.inf})
+        require_finite_step(4, {"loss": 0.1, GRADIENT_NORM: np.inf}, accelerator)
 
     if ends:
         with pytest.raises(Diverged, match="diverged at step 4: gradient norm is inf"):
