@@ -188,7 +188,7 @@ class _Index:
         yield from (found[place] for place in sorted(found))
 
     def _shared(self, text: _Text, place: int, count: int) -> Match | None:
-        shorter, longer = sorted((text, self._texts[place]), key=lambda t: len(t.tokens))
+        shorter, longer = _by_length(text, self._texts[place])
         fraction = count / min(len(shorter.grams), len(longer.grams))
         if fraction == 1.0 and _holds(longer.tokens, shorter.tokens):
             return self._match("contains", text, place, fraction)
@@ -209,8 +209,17 @@ def _core(text: _Text) -> tuple[str, ...]:
 
 def _one_adds_words_only(one: _Text, other: _Text) -> bool:
     """Whether the shorter text is short and lies in the longer, which adds neither number nor operator."""
-    shorter, longer = sorted((one, other), key=lambda text: len(text.tokens))
+    shorter, longer = _by_length(one, other)
     return shorter.short and _holds(longer.tokens, shorter.tokens)
+
+
+def _by_length(one: _Text, other: _Text) -> tuple[_Text, _Text]:
+    """Return the shorter text first; of two as long, the one with fewer numbers, whoever is trained on."""
+
+    def size(text: _Text) -> tuple[int, int, tuple[str, ...]]:
+        return len(text.tokens), text.numbers.total(), text.tokens
+
+    return (one, other) if size(one) <= size(other) else (other, one)
 
 
 def _holds(longer: tuple[str, ...], shorter: tuple[str, ...]) -> bool:

@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tampo.problems.arithmetic import FAMILIES
@@ -156,6 +156,7 @@ def test_a_long_problem_is_found_wherever_it_lies(problem, before, after):
 
 
 @given(st.lists(WORDS, min_size=1, max_size=30), st.lists(WORDS, min_size=1, max_size=30))
+@example(["sum"] * 13, [*["sum"] * 12, "7"])
 def test_whether_two_problems_match_does_not_depend_on_which_is_trained_on(one, other):
     one, other = " ".join(one), " ".join(other)
     assert match(one, other) == match(other, one)
