@@ -35,7 +35,7 @@ def marks(
     """Return which cells of a table are best and second best.
 
     Rows are compared on the seeds that both finished; where runs diverged and that leaves fewer than
-    two, nothing is known of how they compare. A row without a score is no rival.
+    two, nothing is known of how they compare. A row without a score is compared with none.
 
     Args:
         table: of `tampo.report.tables.score_table`; average and benchmarks are judged.

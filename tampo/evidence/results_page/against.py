@@ -94,7 +94,7 @@ def comparisons(
     }
     if diverged:
         pairs = {name: pair for name, pair in pairs.items() if len(pair[0].seeds) > 1}
-        against = [rival for rival in against if rival[0] in pairs]
+        against = [other for other in against if other[0] in pairs]
     found = [
         paired_differences(*pairs[name], settings, pair_generator(settings, metric))
         for name, _ in against

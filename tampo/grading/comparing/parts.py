@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from tampo.grading.notation.tree import Node
 from tampo.grading.verdict import Judge, Rule, Verdict
 
 
-class PartComparison:
+class PartComparison(ABC):
     """A rule and a judge; `agree` compares two structures as a whole."""
 
     def __init__(self, rule: Rule, judge: Judge) -> None:
@@ -16,8 +18,9 @@ class PartComparison:
     def equal(self, gold: Node, answer: Node) -> bool:
         return self.agree(gold, answer).equal
 
+    @abstractmethod
     def agree(self, gold: Node, answer: Node) -> Verdict:
-        raise NotImplementedError
+        """Read or judged by a class further down the chain."""
 
     def same_set(self, gold: Node, answer: Node) -> bool:
         return self.judge("set", gold, answer, self.rule)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from tampo.grading.notation.tokens import Token
 from tampo.grading.notation.tree import Node, NotUnderstood, number
 from tampo.grading.reading.cursor import glued, letters_of
@@ -212,11 +214,13 @@ class AtomReader(NumberReader):
             return self.in_base(str(inner.args[0]))
         return inner
 
+    @abstractmethod
     def inner_list(self) -> Node:
-        raise NotImplementedError
+        """Read or judged by a class further down the chain."""
 
+    @abstractmethod
     def named(self, name: str) -> Node:
-        raise NotImplementedError
+        """Read or judged by a class further down the chain."""
 
 
 def _nested(node: Node) -> Node:

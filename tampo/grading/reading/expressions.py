@@ -7,6 +7,8 @@ letters factors; `\sin 2x` takes the product behind it; `i`, `e` are the constan
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from tampo.grading.notation.tokens import Token
 from tampo.grading.notation.tree import Node, NotUnderstood, number
 from tampo.grading.reading.cursor import DEEPEST, END, Cursor, glued, letters_of
@@ -40,7 +42,7 @@ vee wedge & \ end
 )
 
 
-class ExpressionReader(Cursor):
+class ExpressionReader(Cursor, ABC):
     """Adds to the cursor sums, products and where a value ends."""
 
     def sum(self) -> Node:
@@ -172,8 +174,9 @@ class ExpressionReader(Cursor):
             return token.text.casefold() in _RELATION_WORDS
         return token.text in _VALUE_ENDS
 
+    @abstractmethod
     def factor(self) -> Node:
-        raise NotImplementedError
+        """Read or judged by a class further down the chain."""
 
 
 def _added(left: Node, right: Node) -> Node:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from fractions import Fraction
 
 from tampo.grading.notation.tokens import Token
@@ -160,11 +161,13 @@ class FactorReader(ExpressionReader):
             raise NotUnderstood("an argument is missing")
         return self.base()
 
+    @abstractmethod
     def base(self) -> Node:
-        raise NotImplementedError
+        """Read or judged by a class further down the chain."""
 
+    @abstractmethod
     def subscripted(self, node: Node) -> Node:
-        raise NotImplementedError
+        """Read or judged by a class further down the chain."""
 
 
 def _primed(node: Node, primes: int) -> Node:

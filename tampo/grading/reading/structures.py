@@ -96,7 +96,7 @@ class StructureReader(RelationReader):
 
 
 def _grouped(items: list[Node], joiners: list[str]) -> Node:
-    """Return a list of `items`; where semicolons stand beside commas, a list of tuples."""
+    """Return a list of `items`; with semicolons and commas, a list of tuples."""
     if ";" in joiners and "," in joiners:
         groups: list[list[Node]] = [[items[0]]]
         for joiner, item in zip(joiners, items[1:], strict=True):

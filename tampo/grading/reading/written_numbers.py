@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from fractions import Fraction
 
 from tampo.grading.notation.tokens import Token
@@ -140,8 +141,9 @@ class NumberReader(FactorReader):
                 return exact_number(token.value + top.value / bottom.value)
         return node
 
+    @abstractmethod
     def command(self) -> Node:
-        raise NotImplementedError
+        """Read or judged by a class further down the chain."""
 
 
 def _repeat(start: str, period: str) -> Node:
