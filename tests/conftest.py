@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from support.needs import need, required
+
+# No test asks a hub: read before any library is imported, and by every process that a test starts.
+os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
 
 pytest_plugins = ["support.model_package"]
 
