@@ -88,7 +88,7 @@ def train(
     tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left")
     dataset, left_out = _dataset(study, training, tokenizer, seed)
     diverged = _replayed_divergence(recorded)
-    run_log, candidates = RunLog(resume / "log"), tuple(training.candidate_temperatures)
+    run_log, candidates = _run_log(training, resume), tuple(training.candidate_temperatures)
     if diverged is None:
         context = study.policy_context(method, seed, vocabulary, temperatures)
         policy = build_policy(chosen.policy, chosen.settings, context)
@@ -186,6 +186,11 @@ def _prepare_resume(resume: Path, identity: dict[str, Any], model: Path) -> None
     RunLog(resume / "log").rewind(0 if newest is None else _step_of(newest))
 
 
+def _run_log(training: Training, resume: Path) -> RunLog:
+    # A rollout batch is made every `iterations` steps.
+    return RunLog(resume / "log", training.trajectories_every * training.iterations)
+
+
 def _newest_checkpoint(resume: Path) -> Path | None:
     """Return the last checkpoint that was written to its end."""
     folders = (resume / "checkpoints").glob("checkpoint-*")
@@ -249,7 +254,7 @@ def _trainer(
         policy=policy,
         candidates=tuple(candidates),
         base_seed=seed,
-        run_log=RunLog(resume / "log"),
+        run_log=_run_log(training, resume),
         logprob_temperature=training.logprob_temperature,
         model=AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32),
         reward_funcs=[REWARDS[reward.name] for reward in training.rewards],

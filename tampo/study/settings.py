@@ -127,6 +127,9 @@ class Training(Closed):
     """Engine that samples rollouts."""
     checkpoint_every: Count = 25
     """Steps between resumable checkpoints."""
+    trajectories_every: Count = 1
+    """Trajectories are stored of every n-th rollout batch, the first included: 1 stores all. Each
+    takes about 120 bytes for ten candidates; training does not depend on it [R]."""
     cpu_threads: Count = 1
     """CPU threads of one run. Part of the study because it changes the order of sums and thus the
     last bits of results."""

@@ -26,10 +26,12 @@ class RunLog:
 
     Args:
         folder: where the growing files live; created if missing.
+        trajectories_every: trajectories are kept of the rollout batches whose step it divides.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, trajectories_every: int = 1) -> None:
         self.folder = folder
+        self._trajectories_every = trajectories_every
         self._parts = folder / "trajectories"
         self._parts.mkdir(parents=True, exist_ok=True)
         self._waiting: list[pa.Table] = []
@@ -43,8 +45,9 @@ class RunLog:
         self._append(layout.POLICY_LOG, record)
 
     def trajectories(self, columns: dict[str, list]) -> None:
-        """Take the trajectories of one rollout batch, one row each; `flush` writes them."""
-        self._waiting.append(pa.table(columns))
+        """Take the trajectories of one rollout batch, one row each; `flush` writes those that are kept."""
+        if columns[STEP][0] % self._trajectories_every == 0:
+            self._waiting.append(pa.table(columns))
 
     def flush(self, step: int) -> None:
         """Write the waiting trajectories; called before the checkpoint after `step` steps."""

@@ -84,6 +84,29 @@ def test_methods_with_one_seed_see_the_same_problems(model, trained, tmp_path):
     assert order[0].equals(order[1])
 
 
+@pytest.mark.parametrize("iterations", [1, 2])
+def test_trajectories_of_every_nth_rollout_are_kept_and_nothing_else_changes(
+    model, trained, tmp_path, iterations
+):
+    import pyarrow.parquet as pq
+
+    every = {"iterations": iterations}
+    if iterations > 1:
+        train(micro_study(training=every), "tampo", 1, model, tmp_path / "all")
+        trained = tmp_path / "all"
+    some = micro_study(training=every | {"trajectories_every": 2})
+    train(some, "tampo", 1, model, tmp_path / "some")
+    whole, kept = (
+        pq.read_table(folder / "trajectories.parquet").to_pandas()
+        for folder in (trained, tmp_path / "some")
+    )
+    steps = [0, 2, 4] if iterations == 1 else [0, 4]
+    assert sorted(kept["step"].unique()) == steps
+    assert kept.equals(whole[whole["step"].isin(steps)].reset_index(drop=True))
+    for name in ("checkpoint/model.safetensors", "policy.jsonl"):
+        assert sha256_of(tmp_path / "some" / name) == sha256_of(trained / name)
+
+
 def test_an_interrupted_run_ends_as_if_it_had_not_been(model, trained, tmp_path, monkeypatch):
     """Stopped inside step 4, after the checkpoint of step 4 and lines beyond it."""
 
