@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tampo.cli.options import Commands, add_command, add_data_dir, add_out
+from tampo.cli.options import Commands, add_command, add_data_dir
+from tampo.study.study import StudyError
 
 
 def _verify(args: argparse.Namespace) -> int:
@@ -17,10 +18,18 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _evidence(args: argparse.Namespace) -> None:
+    from tampo.evidence.extend import extend_evidence
     from tampo.evidence.pack import make_evidence, size
 
-    print(make_evidence(args.results, args.out, args.data_dir, again=args.again).text())
-    print(f"{args.out}: {size(args.out)}")
+    out = args.out or args.extend
+    if args.extend is not None:
+        found = extend_evidence(args.extend, args.results, out, args.data_dir)
+    elif out is None:
+        raise StudyError("--out DIR or --extend DIR is needed: where the evidence goes")
+    else:
+        found = make_evidence(args.results, out, args.data_dir, again=args.again)
+    print(found.text())
+    print(f"{out}: {size(out)}")
 
 
 def _results(args: argparse.Namespace) -> None:
@@ -69,7 +78,15 @@ def add_result_commands(commands: Commands) -> None:
     evidence = add_command(
         commands, "evidence", _evidence, "verify a finished study and pack it without weights"
     )
-    add_out(evidence)
+    evidence.add_argument(
+        "--out", type=Path, metavar="DIR", help="output folder (with --extend: default that one)"
+    )
+    evidence.add_argument(
+        "--extend",
+        type=Path,
+        metavar="DIR",
+        help="evidence of the same study that the new seeds of these results join",
+    )
     evidence.add_argument(
         "--again", action="store_true", help="for evidence: remake tables and report first"
     )

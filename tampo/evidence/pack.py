@@ -17,7 +17,7 @@ from tampo.evidence.withheld import problem_texts
 from tampo.stages.aggregate import aggregate
 from tampo.stages.report import report
 from tampo.study.references import References
-from tampo.study.study import StudyError, load_study
+from tampo.study.study import Study, StudyError, load_study
 from tampo.tools.plan.measured import against_plan
 
 MOST_NAMED = 5
@@ -50,11 +50,7 @@ def make_evidence(
     Raises:
         StudyError: the study is not finished or does not verify, or `out` holds something else.
     """
-    if not (results / layout.REPORT / layout.CHECKSUMS).is_file():
-        raise StudyError(
-            f"{results}: not finished: no {layout.REPORT}/{layout.CHECKSUMS}; "
-            f"{layout.RESULTS}/{{study}} or evidence is needed"
-        )
+    require_finished(results)
     if again and not is_archive(results):
         raise StudyError(f"--again: {results} is no evidence; the workflow makes its report again")
     texts = problem_texts(load_study(results / layout.REPORT / layout.STUDY_COPY, data_dir))
@@ -62,14 +58,13 @@ def make_evidence(
         source, place = results, _same
         if is_archive(results):
             plain = stack.enter_context(restored(results, texts))
-            _refuse(results, plain.faults)
+            refuse_mismatches(results, plain.faults)
             source, place = plain.folder, plain.outside
         if again:
             study = load_study(source / layout.REPORT / layout.STUDY_COPY)
-            aggregate(study, source, source / layout.AGGREGATE)
-            report(study, source, source / layout.REPORT, references, against_plan=against_plan)
+            report_again(study, source, references)
         found = verify(source, None, data_dir, references, progress)
-        _refuse(results, [place(mismatch) for mismatch in found.mismatches])
+        refuse_mismatches(results, [place(mismatch) for mismatch in found.mismatches])
         write_archive(source, out, texts)
     return found
 
@@ -84,7 +79,23 @@ def _same(mismatch: Mismatch) -> Mismatch:
     return mismatch
 
 
-def _refuse(results: Path, mismatches: list[Mismatch]) -> None:
+def require_finished(results: Path) -> None:
+    """Refuse a folder without a whole report."""
+    if not (results / layout.REPORT / layout.CHECKSUMS).is_file():
+        raise StudyError(
+            f"{results}: not finished: no {layout.REPORT}/{layout.CHECKSUMS}; "
+            f"{layout.RESULTS}/{{study}} or evidence is needed"
+        )
+
+
+def report_again(study: Study, results: Path, references: References | None) -> None:
+    """Make tables, figures, verdicts and page of unpacked evidence from its runs."""
+    aggregate(study, results, results / layout.AGGREGATE)
+    report(study, results, results / layout.REPORT, references, against_plan=against_plan)
+
+
+def refuse_mismatches(results: Path, mismatches: list[Mismatch]) -> None:
+    """Refuse what does not verify, naming the first few mismatches."""
     if mismatches:
         named = "\n".join(str(mismatch) for mismatch in mismatches[:MOST_NAMED])
         raise StudyError(f"{results}: does not verify, {len(mismatches)} mismatches:\n{named}")

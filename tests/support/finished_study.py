@@ -21,6 +21,7 @@ from tampo.records.run_json import Divergence, Refused
 from tampo.sampling.partial import Response
 from tampo.stages import report as report_stage
 from tampo.stages.aggregate import aggregate
+from tampo.study.study import Study
 from tampo.tasks.benchmark import load, process_results
 from tampo.tools.plan.measured import against_plan
 from tampo.training.rollout_batch import no_trajectories
@@ -44,21 +45,26 @@ report = partial(report_stage.report, against_plan=against_plan)
 """The report stage, handed what the command line hands it."""
 
 
-def write_finished_study(results: Path) -> Path:
-    """Write `STUDY` below `results`, aggregated; return `results`."""
+def with_seeds(*seeds: int) -> Study:
+    """Return `STUDY` with other seeds."""
+    return Study(**STUDY.model_dump(mode="json") | {"seeds": list(seeds)})
+
+
+def write_finished_study(results: Path, study: Study = STUDY) -> Path:
+    """Write a study, `STUDY` up to its seeds, below `results`, aggregated; return `results`."""
     _write_model(results / "model")
-    for method in STUDY.trained_methods:
-        for seed in STUDY.seeds:
-            folder = write_training_run(results, method, seed, STUDY.training.steps)
+    for method in study.trained_methods:
+        for seed in study.seeds:
+            folder = write_training_run(results, method, seed, study.training.steps)
             (folder / "run.json").unlink()
             (folder / "checkpoint").mkdir()
             for name in ("model.safetensors", "config.json"):
                 (folder / "checkpoint" / name).write_text(f"{name} of {method}, {seed}")
             write_run_json(folder, "train", files=checksums(folder))
-    for method in [m.name for m in STUDY.methods]:
-        for seed in STUDY.seeds:
+    for method in [m.name for m in study.methods]:
+        for seed in study.seeds:
             _write_evaluation(results, method, seed)
-    aggregate(STUDY, results, results / "aggregate")
+    aggregate(study, results, results / "aggregate")
     return results
 
 
