@@ -38,6 +38,7 @@ SPEED_ONLY = {
     "training.gradient_checkpointing",
     "training.rollout_backend",
     "training.checkpoint_every",
+    "training.trajectories_every",
     "training.cpu_threads",
     "evaluation.backend",
     "evaluation.cpu_threads",

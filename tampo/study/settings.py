@@ -66,14 +66,14 @@ class Training(Closed):
     problems: str
     """Training set: a name in `tampo.problems.problem_sets.CATALOGUE`."""
     steps: Count = 200
-    """Optimiser steps, one rollout batch each [P]."""
+    """Optimiser steps, one rollout batch each [P]; with `iterations` n, one for n steps."""
     prompts_per_step: Count = 12
     """Prompts per optimiser step |B| [O]: 72 completions of groups of 6."""
     group_size: Annotated[int, Field(ge=2)] = 6
     """Completions per prompt G [O]."""
     micro_batch: Count = 6
     """Completions per device in one forward and backward pass [O]; results do not depend on it
-    beyond rounding."""
+    beyond rounding, whatever the loss."""
     max_prompt_tokens: Count = 512
     """Longest prompt; a longer one is an error, never cut [O]."""
     max_completion_tokens: Count = 6144
@@ -111,8 +111,9 @@ class Training(Closed):
     adaptive_entropy: AdaptiveEntropy | None = None
     """Entropy bonus with an adaptive coefficient; null for none [P]."""
     loss: Literal["grpo", "bnpo", "dr_grpo", "dapo"] = "bnpo"
-    """TRL's name of the loss normalisation; the recipe's version averaged over the tokens of
-    a micro-batch, which TRL now calls bnpo [O]."""
+    """How the loss is normalised, by TRL's names. The recipe's version averaged over the tokens of a
+    micro-batch, which was one group, then over micro-batches [O]: `bnpo` here is the mean over groups of
+    the token mean within a group. TRL's own is that of a micro-batch and so depends on its size."""
     scale_rewards: Literal["group", "batch", "none"] = "group"
     """Standard deviation that advantages are divided by [P]."""
     iterations: Count = 1

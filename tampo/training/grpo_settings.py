@@ -14,6 +14,9 @@ from tampo.models.precision import require_precision
 from tampo.study.resources import accumulation_steps
 from tampo.study.settings import Training
 
+GROUP_TOKEN_MEAN = "bnpo"
+"""The loss that the trainer weighs by groups."""
+
 
 def lora_config(training: Training) -> LoraConfig | None:
     """Return the adapters of the settings as PEFT knows them, or None to train all weights."""
@@ -75,7 +78,8 @@ def grpo_config(training: Training, output_dir: Path, seed: int) -> GRPOConfig:
         use_bias_correction_kl=False,
         epsilon=training.clip_epsilon,
         **adaptive_entropy,
-        loss_type=training.loss,
+        # The trainer turns its token mean over the step into bnpo's mean over groups.
+        loss_type="dapo" if training.loss == GROUP_TOKEN_MEAN else training.loss,
         scale_rewards=training.scale_rewards,
         bf16=training.precision == "bf16",
         fp16=training.precision == "fp16",

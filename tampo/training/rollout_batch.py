@@ -39,6 +39,10 @@ the loss's log-probability of a token, by accelerate's mixed precision. Rounding
 1e-3 and 1e-2. At a language model's entropy, a temperature that differs by 0.1 between the two causes
 several times the tolerance."""
 
+COMPLETIONS = "completions"
+MADE_IN_A_STEP = (COMPLETIONS, TOKENS)
+"""Parts of a summary that are counts: over all steps they add up to what the run sampled."""
+
 
 class TrainInferenceMismatch(RuntimeError):
     """The sampler and the loss assign different log-probabilities to the same rollouts."""
@@ -60,6 +64,13 @@ class RolloutBatch:
     """[n] problem that each trajectory answers."""
     _outcomes: dict[int, dict[str, Any]] = field(default_factory=dict)
     _scores: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def scored_before(cls, step: int, rows: list[int], group_size: int) -> RolloutBatch:
+        """Return a batch whose first pass is over, of which only that is known any more."""
+        batch = cls(step, [], rows, group_size, [])
+        batch._scores = {row: {} for row in rows}
+        return batch
 
     def add_outcomes(
         self,
@@ -196,7 +207,7 @@ class GatheredRollout:
             MIXED_GROUPS: feedback.mixed_groups,
             ENTROPY: feedback.entropy,
             ENTROPY_AT_ONE: feedback.entropy_at_one,
-            "completions": len(self.records),
+            COMPLETIONS: len(self.records),
             TOKENS: int(feedback.lengths.sum()),
             MEAN_LENGTH: float(feedback.lengths.mean()),
             TRUNCATED: float(feedback.truncated.mean()),

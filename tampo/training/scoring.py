@@ -19,6 +19,8 @@ class Scoring:
     """Whether the next pass sees the rollouts first, with the weights that made them."""
     at_sampling: torch.Tensor = field(init=False)
     """[b, L] log-probabilities at the sampling temperature, filled by the first pass."""
+    entropies: torch.Tensor | None = field(init=False)
+    """[b, L] entropies of the last pass, with gradient in the loss's; None from a reference model."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -50,14 +50,21 @@ from tampo.training.divergence import (
     require_finite_weights,
     require_no_infinite_reward,
 )
-from tampo.training.rollout_batch import MISMATCH_TOLERANCE, GatheredRollout, RolloutBatch
+from tampo.training.rollout_batch import (
+    MADE_IN_A_STEP,
+    MISMATCH_TOLERANCE,
+    GatheredRollout,
+    RolloutBatch,
+)
+from tampo.training.rollout_state import RolloutState, load_rollout, save_rollout
 from tampo.training.run_log import RunLog
 from tampo.training.scoring import Scoring, score_completions
 from tampo.training.step_log import StepLog
+from tampo.training.step_loss import entropy_mean_correction, group_weights
 
 logger = logging.getLogger(__name__)
 
-POLICY_STATE, COMPLETE = "temperature_policy.json", "complete.json"
+POLICY_STATE, COMPLETE, PROCESSES = "temperature_policy.json", "complete.json", "processes"
 
 
 @contextmanager
@@ -81,6 +88,8 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         run_log: receives steps, policy records and trajectories on the main process.
         logprob_temperature: "rollout" takes log-probabilities at the temperature of the rollout,
             "one" at temperature 1, as TRL did before 12 March 2025 (ablation).
+        group_token_mean: of TRL's loss `dapo` only: average over the tokens of each group, then over
+            groups (`tampo.training.step_loss`).
         kwargs: as for `trl.GRPOTrainer`.
     """
 
@@ -91,6 +100,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
     # Made with each rollout batch.
     _batch: RolloutBatch
     _scoring: Scoring
+    _buffered_inputs: Sequence[dict[str, torch.Tensor | None]]  # type: ignore[assignment]  # None before any
 
     def __init__(
         self,
@@ -100,6 +110,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         base_seed: int,
         run_log: RunLog,
         logprob_temperature: str = "rollout",
+        group_token_mean: bool = False,
         **kwargs: Any,
     ) -> None:
         with _tempered_heads():
@@ -113,6 +124,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         self.run_log = run_log
         self._base_seed = base_seed
         self._untempered = logprob_temperature == "one"
+        self._group_token_mean = group_token_mean
         self._last_inputs: dict[str, Any] = {}
         self._summary: dict[str, Any] = {}
         self._steps = StepLog(run_log)
@@ -143,14 +155,22 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         # Tensors of the batch follow their trajectory through TRL's shuffling and splitting.
         output["row"] = torch.tensor(rows, device=temperatures.device)
         output["sampling_temperature"] = temperatures
+        if self._group_token_mean:
+            tokens = self.accelerator.gather(output["completion_mask"].sum(dim=1))
+            weights = group_weights(tokens, self.num_generations)[rows]
+            # The factor that TRL multiplies into its mask of tokens, whatever its name.
+            output["tool_mask"] = weights[:, None].expand(output["completion_mask"].shape)
         return output
+
+    @property
+    def _steps_per_generation(self) -> int:
+        """Micro-batches that one rollout batch is split into; GRPOConfig fills it when it is made."""
+        return self.args.steps_per_generation  # type: ignore[return-value]  # None only when given
 
     @property
     def _scores_before_loss(self) -> bool:
         """Whether TRL takes log-probabilities of a batch when it is generated (its own rule)."""
-        # GRPOConfig fills it when it is made.
-        steps: int = self.args.steps_per_generation  # type: ignore[assignment]  # None only when given
-        generate_every = steps * self.num_iterations
+        generate_every = self._steps_per_generation * self.num_iterations
         return self.args.gradient_accumulation_steps % generate_every != 0 or (
             self.use_vllm and self.vllm_importance_sampling_correction
         )
@@ -244,6 +264,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
                 untempered=self._untempered,
                 batch_size=batch_size,
             )
+        scoring.entropies = scored.entropy
         if scored.candidates is not None:
             scoring.at_sampling = scored.candidates.at_sampling
             self._batch.add_scores(
@@ -265,12 +286,33 @@ class TemperatureGRPOTrainer(GRPOTrainer):
             first_pass=not self._batch.has_scores_of(rows),
         )
         collect = self._scoring.first_pass
+        bonus = self._entropy_coefficient
         loss = super()._compute_loss(model, inputs)
+        if bonus:
+            loss = loss + bonus * self._entropy_mean_correction(inputs)
         if collect:
             self._compare(self._scoring, inputs)
             if self._batch.complete:
                 self._finish_rollout()
         return loss
+
+    @property
+    def _entropy_coefficient(self) -> float:
+        """Coefficient of the entropy bonus in the step in progress, as TRL gates it."""
+        if not self._entropy_bonus_enabled:
+            return 0.0
+        gated = self.use_adaptive_entropy and self._last_world_entropy > self.args.entropy_target
+        return 0.0 if gated else float(self.entropy_coef)
+
+    def _entropy_mean_correction(self, inputs: dict[str, Any]) -> torch.Tensor:
+        accumulation = self.current_gradient_accumulation_steps
+        window = accumulation / self._steps_per_generation / self.accelerator.num_processes
+        return entropy_mean_correction(
+            torch.as_tensor(self._scoring.entropies),
+            inputs["completion_mask"] * inputs.get("tool_mask", 1),
+            inputs["num_items_in_batch"] * window,
+            accumulation,
+        )
 
     def _compare(self, scoring: Scoring, inputs: dict[str, Any]) -> None:
         self._batch.add_mismatch(
@@ -319,6 +361,8 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         if not of_a_step or not self.accelerator.is_main_process:
             return
         self._steps.finish(self.state.global_step, self.args.max_steps, self._summary, logs)
+        # A step that learns from these rollouts once more has made none.
+        self._summary |= dict.fromkeys(MADE_IN_A_STEP, 0)
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Write no model card: run.json says more, and says it of this run."""
@@ -331,16 +375,37 @@ class TemperatureGRPOTrainer(GRPOTrainer):
             with self.accelerator.autocast():
                 require_finite_answers(step, trained, self._last_inputs, self._untempered)
         super()._save_checkpoint(model, trial)
+        folder = Path(self._get_output_dir(trial)) / f"checkpoint-{self.state.global_step}"
+        if self._step % (self._steps_per_generation * self.num_iterations):
+            batch, process = self._batch, self.accelerator.process_index
+            in_use = RolloutState(batch.step, batch.rows, self._summary, self._buffered_inputs)
+            save_rollout(folder, process, in_use)
+        self.accelerator.wait_for_everyone()
         if self.args.should_save:
-            folder = Path(self._get_output_dir(trial)) / f"checkpoint-{self.state.global_step}"
             write_json(folder / POLICY_STATE, self.policy.state_dict())
             self.run_log.flush(self.state.global_step)
             # Written last: a checkpoint without it was cut short and is not resumed from.
-            write_json(folder / COMPLETE, {STEP: self.state.global_step})
+            processes = self.accelerator.num_processes
+            write_json(folder / COMPLETE, {STEP: self.state.global_step, PROCESSES: processes})
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         super()._load_optimizer_and_scheduler(checkpoint)
         if checkpoint is not None:
-            self.policy.load_state_dict(json.loads((Path(checkpoint) / POLICY_STATE).read_text()))
-            # TRL counts micro-batches and generates when the count says so.
-            self._step = self.state.global_step * self.args.gradient_accumulation_steps
+            self._restore(Path(checkpoint))
+
+    def _restore(self, checkpoint: Path) -> None:
+        """Restore what TRL does not know of, or keeps in memory only."""
+        processes = self.accelerator.num_processes
+        before = json.loads((checkpoint / COMPLETE).read_text()).get(PROCESSES, processes)
+        if before != processes:
+            raise RuntimeError(
+                f"{checkpoint} was written by {before} processes and cannot be resumed by {processes}"
+            )
+        self.policy.load_state_dict(json.loads((checkpoint / POLICY_STATE).read_text()))
+        # TRL counts micro-batches and generates when the count says so.
+        self._step = self.state.global_step * self.args.gradient_accumulation_steps
+        device, process = self.accelerator.device, self.accelerator.process_index
+        if (in_use := load_rollout(checkpoint, process, device)) is not None:
+            self._batch = RolloutBatch.scored_before(in_use.step, in_use.rows, self.num_generations)
+            self._buffered_inputs = in_use.micro_batches
+            self._summary = in_use.summary

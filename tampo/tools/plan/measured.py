@@ -96,7 +96,7 @@ def _row(
     training, shape = study.training_of(method), shape_of(study.model)
     processes = study.resources.train.num_processes
     batch = rollouts(training, processes, assumed)
-    planned_tokens = len(steps) * training.completions_per_step * batch.mean
+    planned_tokens = len(steps) / training.iterations * training.completions_per_step * batch.mean
     planned = math.nan
     if gpu is not None:
         planned = sum(step_seconds(shape, training, Layout.of(study, gpu), assumed))

@@ -111,14 +111,15 @@ def rollouts(training: Training, gpus: int, assumed: Assumptions) -> Responses:
 def step_seconds(
     shape: ModelShape, training: Training, layout: Layout, assumed: Assumptions
 ) -> tuple[float, float]:
-    """Return the seconds of one optimiser step: sampling, and scoring with the update."""
+    """Return the mean seconds of an optimiser step: sampling, and scoring with the update."""
     gpu, batch = layout.gpu, rollouts(training, layout.gpus, assumed)
     precision = training.precision
     room = rollout_room(shape, gpu, training)
     simultaneous = at_once(shape, batch, room, BYTES[precision])
     rate = assumed.utilisation * gpu.peak(precision)
     return (
-        generation_seconds(shape, gpu, batch, precision, simultaneous, assumed),
+        generation_seconds(shape, gpu, batch, precision, simultaneous, assumed)
+        / training.iterations,
         update_flops(shape, training, batch) / rate,
     )
 
@@ -219,10 +220,12 @@ def _training_row(
 ) -> dict:
     training = study.training_of(method)
     hours = training.steps * sum(step_seconds(shape, training, layout, assumed)) / 3600
-    completions = training.steps * training.completions_per_step
+    batches = math.ceil(training.steps / training.iterations)
+    completions = batches * training.completions_per_step
     tokens = completions * assumed.completion_fraction * training.max_completion_tokens
     columns = len(training.candidate_temperatures) + TRAJECTORY_COLUMNS
-    disk = len(study.seeds) * (4 * shape.parameters + completions * columns * 8)
+    stored = math.ceil(batches / training.trajectories_every) * training.completions_per_step
+    disk = len(study.seeds) * (4 * shape.parameters + stored * columns * 8)
     return _row("train", method, len(study.seeds), layout.gpus, hours, tokens, disk)
 
 

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from support.paths import ROOT
@@ -17,10 +18,12 @@ from support.studies import micro_study
 from support.training_run import evidence
 
 from tampo.files import read_jsonl, sha256_of
+from tampo.records.cost import training_cost
 from tampo.stages.train import train
 from tampo.study.study import StudyError
 from tampo.temperature.guarded_policy import PolicyFault
 from tampo.training.run_log import RunLog
+from tampo.training.stop_signals import Stopped
 
 
 def test_a_run_leaves_the_files_of_the_contract(trained):
@@ -74,8 +77,6 @@ def test_same_seed_same_bytes_other_seed_other_bytes(model, trained, tmp_path):
 
 
 def test_methods_with_one_seed_see_the_same_problems(model, trained, tmp_path):
-    import pyarrow.parquet as pq
-
     train(micro_study(), "cold", 1, model, tmp_path)
     order = [
         pq.read_table(folder / "trajectories.parquet", columns=["step", "problem_id"])
@@ -88,8 +89,6 @@ def test_methods_with_one_seed_see_the_same_problems(model, trained, tmp_path):
 def test_trajectories_of_every_nth_rollout_are_kept_and_nothing_else_changes(
     model, trained, tmp_path, iterations
 ):
-    import pyarrow.parquet as pq
-
     every = {"iterations": iterations}
     if iterations > 1:
         train(micro_study(training=every), "tampo", 1, model, tmp_path / "all")
@@ -129,6 +128,53 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(model, trained, tmp_path,
     train(micro_study(training={"checkpoint_every": 5}), "tampo", 1, model, tmp_path)
     assert json.loads((tmp_path / "run.json").read_text())["resumed_from"] == "checkpoint-4"
     assert evidence(tmp_path) == evidence(trained)
+
+
+@pytest.mark.parametrize("step", [3, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 5))])
+def test_a_stop_between_two_steps_on_the_same_rollouts_changes_nothing(
+    model, tmp_path, monkeypatch, step
+):
+    """Six steps, two for each rollout batch: three batches of 16, also where the stop parts a pair."""
+    study = micro_study(training={"iterations": 2, "micro_batch": 4, "kl_coefficient": 0.1})
+    train(study, "tampo", 1, model, tmp_path / "whole")
+    original = RunLog.step
+
+    def stop(self, record):
+        original(self, record)
+        # The line is written when the step is over: the signal falls into the next one.
+        if record["step"] == step - 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(RunLog, "step", stop)
+    with pytest.raises(Stopped, match=f"after step {step} of 6"):
+        train(study, "tampo", 1, model, tmp_path / "stopped")
+    monkeypatch.undo()
+    train(study, "tampo", 1, model, tmp_path / "stopped")
+    assert evidence(tmp_path / "stopped") == evidence(tmp_path / "whole")
+    # Rollouts that serve two steps cost once.
+    (tokens,) = [r for r in training_cost(tmp_path / "stopped") if r["metric"] == "rollout_tokens"]
+    (truncated,) = [
+        r for r in training_cost(tmp_path / "stopped") if r["metric"] == "rollout_truncated"
+    ]
+    assert truncated["n"] == 3 * 16
+    lengths = pq.read_table(tmp_path / "stopped" / "trajectories.parquet", columns=["length"])
+    assert tokens["value"] == sum(lengths["length"].to_pylist())
+
+
+def test_another_number_of_processes_cannot_resume(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(RunLog, "step", _stop_at_step_four)
+    with pytest.raises(KeyboardInterrupt):
+        train(micro_study(), "tampo", 1, model, tmp_path)
+    monkeypatch.undo()
+    complete = tmp_path / "resume" / "checkpoints" / "checkpoint-4" / "complete.json"
+    complete.write_text(complete.read_text().replace('"processes": 1', '"processes": 2'))
+    with pytest.raises(RuntimeError, match="was written by 2 processes and cannot be resumed by 1"):
+        train(micro_study(), "tampo", 1, model, tmp_path)
+
+
+def _stop_at_step_four(self, record):
+    if record["step"] == 4:
+        raise KeyboardInterrupt
 
 
 def test_an_interrupted_run_of_other_settings_starts_over(model, trained, tmp_path, monkeypatch):

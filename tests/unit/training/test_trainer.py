@@ -15,7 +15,7 @@ from tampo.problems.arithmetic import generate
 from tampo.study.settings import AdaptiveEntropy, Lora, Training
 from tampo.temperature.protocol import OpenLoopPolicy, PolicyContext
 from tampo.temperature.registry import build_policy
-from tampo.training.grpo_settings import grpo_config, lora_config
+from tampo.training.grpo_settings import GROUP_TOKEN_MEAN, grpo_config, lora_config
 from tampo.training.rollout_batch import TrainInferenceMismatch
 from tampo.training.run_log import RunLog
 from tampo.training.trainer import TemperatureGRPOTrainer
@@ -77,6 +77,7 @@ def make(model, folder, policy, **changes):
         base_seed=1,
         run_log=RunLog(folder / "log"),
         logprob_temperature=training.logprob_temperature,
+        group_token_mean=training.loss == GROUP_TOKEN_MEAN,
         model=AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32),
         reward_funcs=[length_reward],
         args=grpo_config(training, folder / "checkpoints", 1),
