@@ -14,7 +14,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --d
   --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: env demo test test-all smoke bench bench-grading lint docs readme constraints clean help
+.PHONY: env demo test test-all smoke acceptance bench bench-grading lint docs readme constraints clean help
 
 env: $(READY)  ## build .venv with everything pinned (a few minutes, 2 GB)
 
@@ -39,6 +39,9 @@ smoke: $(READY)  ## real model, real problems of all five benchmarks: DATA_DIR=.
 	else \
 	  echo "smoke: skipped, no folder $(DATA_DIR) with the problem sets (set DATA_DIR=...)"; \
 	fi
+
+acceptance: $(READY)  ## what this machine shows: head, step, memory, resume, two methods (10 minutes)
+	$(BIN)/python -m tampo acceptance --out results/acceptance
 
 bench: $(READY)  ## cost of TAMPO's step beside plain TRL's, and of its head, on this machine
 	$(BIN)/python -m tampo bench --out results/bench --page results/bench/bench.md

@@ -1,4 +1,4 @@
-"""Subcommands of the tools beside the workflow: plan, box and bench."""
+"""Subcommands of the tools beside the workflow: plan, box, bench and acceptance."""
 
 from __future__ import annotations
 
@@ -33,8 +33,14 @@ def _bench(args: argparse.Namespace) -> None:
     bench(args.out, args.page, args.rounds, args.threads)
 
 
+def _acceptance(args: argparse.Namespace) -> int:
+    from tampo.tools.acceptance.run import acceptance
+
+    return 0 if acceptance(args.out, args.only, args.rounds, args.threads) else 1
+
+
 def add_tool_commands(commands: Commands) -> None:
-    """Add plan, box and bench."""
+    """Add plan, box, bench and acceptance."""
     plan = add_command(commands, "plan", _plan, "estimate what a study will cost")
     plan.add_argument("--study", required=True, metavar="STUDY", help="name or file of a study")
     plan.add_argument("--gpu", default="A100-80", metavar="GPU", help="default: A100-80")
@@ -76,3 +82,17 @@ def add_tool_commands(commands: Commands) -> None:
         "--rounds", type=int, default=9, help="alternating repetitions (default: 9)"
     )
     measure.add_argument("--threads", type=int, default=2, help="CPU threads (default: 2)")
+    accept = add_command(
+        commands,
+        "acceptance",
+        _acceptance,
+        "check a machine: head, step, memory, resume, two methods",
+    )
+    accept.add_argument("--out", required=True, type=Path, metavar="DIR")
+    accept.add_argument(
+        "--only", nargs="+", default=[], metavar="CHECK", help="these checks only (default: all)"
+    )
+    accept.add_argument(
+        "--rounds", type=int, default=5, help="alternating repetitions (default: 5)"
+    )
+    accept.add_argument("--threads", type=int, default=2, help="CPU threads (default: 2)")

@@ -253,7 +253,7 @@ class _Tiles:
     ) -> None:
         self._hidden, self._weight, self._bias = hidden, weight, bias
         self._dtype, self._kept = dtype, kept
-        self._kernels = _tile_kernels(hidden.device, dtype)
+        self._kernels = kernels_for(hidden.device, dtype)
         self._shape = CPU_TILE if hidden.device.type == "cpu" else GPU_TILE
 
     def __iter__(self) -> Iterator[_Tile]:
@@ -314,7 +314,8 @@ def gathered(*parameters: torch.Tensor | None) -> AbstractContextManager:
     return maybe_gather_lm_head_ctx(*partitioned)
 
 
-def _tile_kernels(device: torch.device, dtype: torch.dtype) -> ModuleType:
+def kernels_for(device: torch.device, dtype: torch.dtype) -> ModuleType:
+    """Return the module that folds tiles on `device` when computing in `dtype`."""
     on_gpu = device.type in ("cuda", "xpu") and find_spec("triton") is not None
     # The kernels' sums are float32.
     if not on_gpu or dtype == torch.float64:

@@ -19,7 +19,7 @@ TOKENS, VOCABULARY, WIDTH = 5, 83, 6
 
 def run(kernels, monkeypatch, temperature, candidates, dtype, gradients, **settings):
     """Return the outputs and gradients of one pass over ragged tiles with the given kernels."""
-    monkeypatch.setattr(multi_temperature, "_tile_kernels", lambda device, dtype: kernels)
+    monkeypatch.setattr(multi_temperature, "kernels_for", lambda device, dtype: kernels)
     monkeypatch.setattr(multi_temperature, "CPU_TILE", (3, 50))
     monkeypatch.setattr(triton_tiles, "BLOCK", 32)
     rng = torch.Generator().manual_seed(0)

@@ -92,7 +92,7 @@ def qwen_1_5b() -> Shape:
         num_key_value_heads=2,
         max_position_embeddings=4096,
     )
-    return Shape(config, 8, 8, 64, 256, 16)
+    return Shape(config, 8, 8, 64, 256, 8)
 
 
 Model = Qwen2ForCausalLM | LlamaForCausalLM
@@ -125,7 +125,7 @@ def step_ratio(name: str, rounds: int, progress: Callable[[str], None]) -> dict[
             # The second one finds warmer caches, so they swap.
             order = list(trainers) if index % 2 else list(trainers)[::-1]
             for key in order:
-                seconds[key].append(_one_step(trainers[key], batches[key]))
+                seconds[key].append(one_step(trainers[key], batches[key]))
             last = {key: seconds[key][-1] for key in trainers}
             progress(f"{name} {index + 1}/{rounds}: {last['tampo'] / last['trl']:.3f}")
     medians = {key: statistics.median(values) for key, values in seconds.items()}
@@ -139,6 +139,13 @@ def step_ratio(name: str, rounds: int, progress: Callable[[str], None]) -> dict[
         "parameters": sum(p.numel() for p in trainers["trl"].model_wrapped.parameters()),
         "threads": torch.get_num_threads(),
     }
+
+
+def lone_trainer(shape: Shape, folder: Path) -> tuple[GRPOTrainer, list[Any]]:
+    """Return TAMPO's trainer after its first step, and the micro-batches of another."""
+    trainer = _trainer(shape, folder, tampo=True)
+    trainer.train()
+    return trainer, _batches(trainer)
 
 
 def _trainer(shape: Shape, folder: Path, *, tampo: bool) -> GRPOTrainer:
@@ -191,9 +198,11 @@ def _config(shape: Shape, folder: Path, unreachable: int) -> GRPOConfig:
 
 
 def _model(shape: Shape) -> Model:
-    if isinstance(shape.config, Qwen2Config):
-        return Qwen2ForCausalLM(shape.config)
-    return LlamaForCausalLM(shape.config)
+    # Random weights of a large shape take long to draw on a CPU.
+    with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
+        if isinstance(shape.config, Qwen2Config):
+            return Qwen2ForCausalLM(shape.config)
+        return LlamaForCausalLM(shape.config)
 
 
 def _tokenizer(vocabulary: int) -> PreTrainedTokenizerBase:
@@ -223,7 +232,7 @@ def _batches(trainer: GRPOTrainer) -> list[Any]:
     return batches[: trainer.args.gradient_accumulation_steps]
 
 
-def _one_step(trainer: GRPOTrainer, batches: list[Any]) -> float:
+def one_step(trainer: GRPOTrainer, batches: list[Any]) -> float:
     """Return the seconds of generation, rewards, loss, backward and update of one step."""
     model, optimiser = trainer.model_wrapped, trainer.optimizer
     if optimiser is None:

@@ -37,7 +37,7 @@ def test_both_trainers_do_the_same_work(micro, tmp_path):
     for tampo in (False, True):
         trainer = step._trainer(shape, tmp_path / str(tampo), tampo=tampo)
         trainer.train()
-        step._one_step(trainer, step._batches(trainer))
+        step.one_step(trainer, step._batches(trainer))
         buffered = trainer._buffered_inputs
         lengths[tampo] = [b["completion_mask"].sum(dim=1).tolist() for b in buffered]
     assert lengths[True] == lengths[False] == [[5, 5], [5, 5]]
