@@ -165,7 +165,9 @@ def _roofline(hidden: torch.Tensor, weight: torch.Tensor) -> float:
 
 
 def _product_rate(hidden: torch.Tensor, weight: torch.Tensor) -> float:
-    rows, columns = hidden[:512].detach(), weight[:4096].detach()
+    # Large enough to fill a GPU, small enough for a CPU to repeat it.
+    count, width = (8192, 32768) if hidden.device.type == "cuda" else (512, 4096)
+    rows, columns = hidden[:count].detach(), weight[:width].detach()
     seconds = _best(lambda: rows @ columns.T, hidden.device)
     return 2 * len(rows) * len(columns) * hidden.shape[1] / seconds
 

@@ -106,7 +106,7 @@ def test_on_a_gpu_the_results_are_those_of_the_cpu(per_row):
     candidates = torch.tensor([0.6, 0.9, 1.0, 1.5])
     results = []
     for device in ("cpu", "cuda"):
-        h, w = (x.to(device).requires_grad_() for x in (hidden, weight))
+        h, w = (x.detach().to(device).requires_grad_() for x in (hidden, weight))
         t = temperature.to(device) if per_row else temperature
         out = multi_temperature_log_prob(
             h, w, None, targets.to(device), t, candidates, entropy_at_one=True
