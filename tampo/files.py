@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -107,3 +108,31 @@ def read_jsonl(path: str | Path) -> list[dict]:
 def to_jsonl(rows: Sequence[Any]) -> str:
     """Render rows as JSON lines, one compact object per line; NaN is refused."""
     return "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
+
+
+LOCK = "lock"
+"""In a folder that one process at a time may write."""
+
+
+class FolderInUse(ValueError):
+    """Another process is writing the folder."""
+
+
+@contextmanager
+def sole_writer(folder: Path) -> Iterator[None]:
+    """Be the only process of this machine that writes `folder`, which is made if missing.
+
+    The operating system lets go of the lock however the process ends.
+
+    Raises:
+        FolderInUse: another process has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FolderInUse(
+                f"{folder}: another process is writing it; wait for that one, or stop it"
+            ) from None
+        yield

@@ -11,6 +11,7 @@ from tampo.cli.result_commands import add_result_commands
 from tampo.cli.stage_commands import add_stage_commands
 from tampo.cli.study_commands import add_study_commands
 from tampo.cli.tool_commands import add_tool_commands
+from tampo.files import FolderInUse
 from tampo.study.study import StudyError
 from tampo.temperature.guarded_policy import PolicyFault
 from tampo.tools.box.parts import BoxError
@@ -42,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     args.words = sys.argv[1:] if argv is None else argv
     try:
         return args.run(args) or 0
-    except StudyError as error:
+    except (StudyError, FolderInUse) as error:
         return _failed(error, 2)
     except BoxError as error:
         return _failed(error, error.code)

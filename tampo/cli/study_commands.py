@@ -29,6 +29,13 @@ def _check(args: argparse.Namespace) -> None:
         check_policies(study)
     except StudyError as error:
         raise StudyError(f"{args.study}: {error}") from error
+    for name in study.trained_methods:
+        training = study.training_of(name)
+        if not training.learns:
+            print(
+                f"note: {name}: the learning rate is 0 in every one of its {training.steps} steps, as in "
+                "the first of any warm-up; its weights will be those of the base model"
+            )
     runs = len(study.trained_methods) * len(study.seeds)
     print(
         f"{args.study}: study {study.name!r} is valid: {len(study.methods)} methods, "

@@ -9,7 +9,8 @@ from typing import Any
 
 from tampo import layout
 from tampo.files import checksums, sha256_of
-from tampo.records.run_json import read_any_run
+from tampo.records.run_json import ModelRun, TrainRun, read_any_run
+from tampo.study.study import UNTRAINED, Study, StudyError
 
 
 def origin_of(checkpoint: Path) -> dict[str, Any]:
@@ -29,6 +30,12 @@ def made_by(checkpoint: Path) -> dict[str, Any]:
     Raises:
         FileNotFoundError: there is none.
     """
+    place = _record_of(checkpoint)
+    return {"run_json_sha256": sha256_of(place), "stage": read_any_run(place).stage}
+
+
+def _record_of(checkpoint: Path) -> Path:
+    """Return the run.json in a folder of weights, or beside it."""
     places = [checkpoint / layout.RUN_JSON, checkpoint.parent / layout.RUN_JSON]
     place = next((p for p in places if p.is_file()), None)
     if place is None:
@@ -36,7 +43,35 @@ def made_by(checkpoint: Path) -> dict[str, Any]:
             f"{checkpoint}: a checkpoint of unknown origin is not evaluated; "
             f"its run.json is neither in it nor beside it"
         )
-    return {"run_json_sha256": sha256_of(place), "stage": read_any_run(place).stage}
+    return place
+
+
+def require_identity(checkpoint: Path, study: Study, method: str, seed: int) -> None:
+    """Raise StudyError unless a checkpoint is that of `method` and `seed` of `study`.
+
+    What it is stands in its run.json. That of a trained one also lists its files, which must be those
+    that are there.
+    """
+    run = read_any_run(_record_of(checkpoint))
+    asked = f"method {method!r}, seed {seed} of study {study.name!r}"
+    if isinstance(run, ModelRun):
+        if study.method(method).policy != UNTRAINED:
+            raise StudyError(f"{checkpoint}: a base model, which is not evaluated as {asked}")
+        return
+    if not isinstance(run, TrainRun):
+        raise StudyError(f"{checkpoint}: made by stage {run.stage!r}, not a checkpoint")
+    own = run.arguments["method"]["name"], run.arguments["seed"], run.study or study.name
+    if own != (method, seed, study.name):
+        made = f"method {own[0]!r}, seed {own[1]} of study {own[2]!r}"
+        raise StudyError(f"{checkpoint}: made by {made}; it is not evaluated as {asked}")
+    there = {f"{checkpoint.name}/{name}": sha for name, sha in checksums(checkpoint).items()}
+    listed = {n: sha for n, sha in run.files.items() if n.startswith(f"{checkpoint.name}/")}
+    for name in sorted({*there, *listed}):
+        if there.get(name) != listed.get(name):
+            raise StudyError(
+                f"{checkpoint.parent / name}: not the file that the run's {layout.RUN_JSON} lists; the "
+                "checkpoint is another's, or was changed"
+            )
 
 
 def weights_sha256(checkpoint: Path) -> str:

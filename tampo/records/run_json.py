@@ -185,6 +185,10 @@ class TrainRun(_WithFiles):
     """One method trained with one seed."""
 
     stage: Literal["train"]
+    study: str | None = None
+    """Name of the study; None in runs from before it was recorded, as is the next."""
+    base_model: dict[str, str] | None = None
+    """Checksums of the base model's files."""
     resumed_from: str | None
     """Checkpoint that the last attempt continued from."""
     processes: int

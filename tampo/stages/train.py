@@ -6,24 +6,30 @@ import json
 import logging
 import shutil
 import time
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import accelerate
 import torch
-from datasets import Dataset
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    PreTrainedTokenizerBase,
+)
 
 from tampo import layout, seeds
-from tampo.files import checksums, directory_written_whole, read_jsonl, write_json
+from tampo.files import checksums, directory_written_whole, read_jsonl
 from tampo.grading import GRADER_VERSION
 from tampo.grading.rewards import REWARDS
-from tampo.problems import prompts
-from tampo.problems.problem_sets import identity, load_problems
+from tampo.models.suitability import require_adaptable, require_positions, require_tokenizer
+from tampo.problems.problem_sets import identity
 from tampo.records import provenance
 from tampo.records.collapse import collapses
 from tampo.records.outcomes import write_marker
 from tampo.records.run_json import Divergence, LeftOut, ModelRun, Overlap, TrainRun, read_run
+from tampo.stages.training_problems import TOO_LONG, TrainingProblems, training_problems
 from tampo.study.contamination import refuse_contaminated
 from tampo.study.settings import Training
 from tampo.study.study import UNTRAINED, Study, StudyError
@@ -31,16 +37,14 @@ from tampo.temperature.protocol import TemperaturePolicy
 from tampo.temperature.registry import build_policy
 from tampo.training.divergence import Diverged
 from tampo.training.grpo_settings import GROUP_TOKEN_MEAN, grpo_config, lora_config
+from tampo.training.resume_folder import MODEL, RUN, SETTINGS, ResumeFolder
 from tampo.training.rollout_batch import no_trajectories
 from tampo.training.run_log import RunLog
 from tampo.training.stop_at_step_end import StopAtStepEnd
 from tampo.training.stop_signals import Stopped, stop_request
-from tampo.training.trainer import COMPLETE, TemperatureGRPOTrainer
+from tampo.training.trainer import TemperatureGRPOTrainer
 
 logger = logging.getLogger(__name__)
-
-TOO_LONG = "prompt longer than max_prompt_tokens"
-"""Why a training problem is left out."""
 
 
 def train(
@@ -62,8 +66,10 @@ def train(
             by such a policy and by no other.
 
     Raises:
-        StudyError: the method is not one that is trained, lacks the run that it replays, or would
-            train on problems of the study's benchmarks.
+        StudyError: the method is not one that is trained, lacks the run that it replays, would
+            train on problems of the study's benchmarks, or cannot train this model as the study asks
+            (`tampo.models.suitability`); or what is left to resume is another run's.
+        FolderInUse: another process is writing this run.
         FileNotFoundError: `model` is no finished base model.
         Stopped: SIGTERM or SIGUSR1 came; training ended with the step, and a checkpoint.
     """
@@ -77,27 +83,45 @@ def train(
     shared = refuse_contaminated(study, [training.problems])
     temperatures = _recorded_temperatures(study, method, seed, recorded)
     torch.set_num_threads(training.cpu_threads)
-    resume = out / layout.RESUME
+    if not training.learns:
+        logger.warning(
+            "training.steps: the learning rate is 0 in every step (the warm-up of %d has its first "
+            "step at 0), so the weights will be those of the base model",
+            training.warmup_steps,
+        )
+    resume = ResumeFolder(out / layout.RESUME)
     processes = accelerate.PartialState(cpu=not torch.cuda.is_available())
-    if processes.is_main_process:
-        this_run = {"settings": json.loads(study.slice("train", method)), "seed": seed}
-        _prepare_resume(resume, this_run | {"recorded": list(temperatures)}, model)
-    processes.wait_for_everyone()
-    checkpoint = _newest_checkpoint(resume)
-    vocabulary = AutoConfig.from_pretrained(model).get_text_config().vocab_size
-    tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left")
-    dataset, left_out = _dataset(study, training, tokenizer, seed)
-    diverged = _replayed_divergence(recorded)
-    run_log, candidates = _run_log(training, resume), tuple(training.candidate_temperatures)
-    if diverged is None:
-        context = study.policy_context(method, seed, vocabulary, temperatures)
-        policy = build_policy(chosen.policy, chosen.settings, context)
-        trainer = _trainer(training, policy, dataset, tokenizer, model, resume, seed)
-        diverged = _steps(trainer, checkpoint, training.steps)
-        run_log, candidates = trainer.run_log, trainer.candidates
-    if processes.is_main_process:
+    base = read_run(model / layout.RUN_JSON, ModelRun).files
+    with resume.locked() if processes.is_main_process else nullcontext():
+        if processes.is_main_process:
+            resume.prepare(
+                {
+                    RUN: {"study": study.name, "method": method, "seed": seed},
+                    MODEL: base,
+                    SETTINGS: json.loads(study.slice("train", method)),
+                    "recorded": list(temperatures),
+                }
+            )
+        processes.wait_for_everyone()
+        checkpoint = resume.newest
+        tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left")
+        require_tokenizer(tokenizer, study.prompt)
+        problems = training_problems(study, training, tokenizer, seed)
+        config = AutoConfig.from_pretrained(model)
+        require_positions(config, problems.longest, training, study.evaluation)
+        diverged = _replayed_divergence(recorded)
+        run_log, candidates = _run_log(training, resume), tuple(training.candidate_temperatures)
         if diverged is None:
-            _publish(trainer, tokenizer, out)
+            vocabulary = config.get_text_config().vocab_size
+            context = study.policy_context(method, seed, vocabulary, temperatures)
+            policy = build_policy(chosen.policy, chosen.settings, context)
+            trainer = _trainer(training, policy, problems, tokenizer, model, resume, seed)
+            diverged = _steps(trainer, checkpoint, training.steps)
+            run_log, candidates = trainer.run_log, trainer.candidates
+        if not processes.is_main_process:
+            return
+        if diverged is None:
+            _publish(trainer, tokenizer, model, out)
         else:
             logger.warning("%s; the run ends here and is not evaluated", diverged)
             _publish_diverged(diverged, run_log, candidates, out)
@@ -109,17 +133,19 @@ def train(
         )
         TrainRun(
             **record,
+            study=study.name,
+            base_model=base,
             grader=GRADER_VERSION,
             resumed_from=None if checkpoint is None else checkpoint.name,
             processes=processes.num_processes,
-            problems_left_out=LeftOut(reason=TOO_LONG, ids=left_out),
+            problems_left_out=LeftOut(reason=TOO_LONG, ids=problems.left_out),
             problems=identity(training.problems, study.data_dir),
             overlap=Overlap(found=shared.counts(), not_read=sorted(shared.unread)),
             **({} if diverged is None else {"diverged": diverged}),
             **({"collapse": collapsed} if collapsed else {}),
             files=published_files(out),
         ).write(out)
-        shutil.rmtree(resume)
+        shutil.rmtree(resume.path)
 
 
 def _steps(
@@ -171,84 +197,22 @@ def _recorded_temperatures(
     )
 
 
-def _prepare_resume(resume: Path, identity: dict[str, Any], model: Path) -> None:
-    """Make `resume` the folder of this very run: rewound to its last checkpoint, or empty."""
-    identity |= {"model": read_run(model / layout.RUN_JSON, ModelRun).files}
-    stated = resume / layout.RESUME_IDENTITY
-    if stated.is_file() and json.loads(stated.read_text()) != identity:
-        logger.info("%s belongs to other settings; starting over", resume)
-        shutil.rmtree(resume)
-    elif resume.is_dir() and not stated.is_file():
-        shutil.rmtree(resume)
-    resume.mkdir(parents=True, exist_ok=True)
-    write_json(stated, identity)
-    newest = _newest_checkpoint(resume)
-    RunLog(resume / "log").rewind(0 if newest is None else _step_of(newest))
-
-
-def _run_log(training: Training, resume: Path) -> RunLog:
+def _run_log(training: Training, resume: ResumeFolder) -> RunLog:
     # A rollout batch is made every `iterations` steps.
-    return RunLog(resume / "log", training.trajectories_every * training.iterations)
-
-
-def _newest_checkpoint(resume: Path) -> Path | None:
-    """Return the last checkpoint that was written to its end."""
-    folders = (resume / "checkpoints").glob("checkpoint-*")
-    return max((f for f in folders if (f / COMPLETE).is_file()), key=_step_of, default=None)
-
-
-def _step_of(checkpoint: Path) -> int:
-    return int(checkpoint.name.partition("-")[2])
-
-
-def _dataset(
-    study: Study, training: Training, tokenizer: PreTrainedTokenizerBase, seed: int
-) -> tuple[Dataset, list[str]]:
-    """Return the prompts in training order, and the ids of problems too long to be used.
-
-    The order is a function of the base seed alone, so methods with the same seed see the same
-    problems at the same step.
-    """
-    problems, left_out = [], []
-    for problem in load_problems(training.problems, study.data_dir):
-        messages = prompts.messages(study.prompt, problem["problem"])
-        text = prompts.rendered(messages, tokenizer)
-        ids = tokenizer.encode(text, add_special_tokens=False)
-        if len(ids) > training.max_prompt_tokens:
-            left_out.append(problem["id"])
-        else:
-            problems.append((problem, messages))
-    if not problems:
-        raise ValueError(
-            f"training.max_prompt_tokens: every prompt of {training.problems} is longer than "
-            f"{training.max_prompt_tokens} tokens"
-        )
-    needed = training.steps * training.prompts_per_step
-    order: list[int] = []
-    while len(order) < needed:
-        epoch = len(order) // len(problems)
-        generator = seeds.generator(seed, "problem-order", epoch)
-        order.extend(generator.permutation(len(problems)).tolist())
-    rows = [problems[index] for index in order[:needed]]
-    dataset = Dataset.from_dict(
-        {
-            "prompt": [messages for _, messages in rows],
-            "record": [json.dumps(problem, ensure_ascii=False) for problem, _ in rows],
-            "problem_id": [problem["id"] for problem, _ in rows],
-        }
-    )
-    return dataset, left_out
+    return RunLog(resume.log, training.trajectories_every * training.iterations)
 
 
 def _trainer(
     training: Training,
     policy: TemperaturePolicy,
-    dataset: Dataset,
+    problems: TrainingProblems,
     tokenizer: PreTrainedTokenizerBase,
     model: Path,
-    resume: Path,
+    resume: ResumeFolder,
     seed: int,
 ) -> TemperatureGRPOTrainer:
+    loaded = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
+    require_adaptable(loaded, training.lora)
     candidates = sorted({*training.candidate_temperatures, *policy.candidates})
     return TemperatureGRPOTrainer(
         policy=policy,
@@ -257,17 +221,17 @@ def _trainer(
         run_log=_run_log(training, resume),
         logprob_temperature=training.logprob_temperature,
         group_token_mean=training.loss == GROUP_TOKEN_MEAN,
-        model=AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32),
+        model=loaded,
         reward_funcs=[REWARDS[reward.name] for reward in training.rewards],
-        args=grpo_config(training, resume / "checkpoints", seeds.derive(seed, "trainer")),
-        train_dataset=dataset,
+        args=grpo_config(training, resume.checkpoints, seeds.derive(seed, "trainer")),
+        train_dataset=problems.dataset,
         processing_class=tokenizer,
         peft_config=lora_config(training),
     )
 
 
 def _publish(
-    trainer: TemperatureGRPOTrainer, tokenizer: PreTrainedTokenizerBase, out: Path
+    trainer: TemperatureGRPOTrainer, tokenizer: PreTrainedTokenizerBase, base: Path, out: Path
 ) -> None:
     model = trainer.accelerator.unwrap_model(trainer.model)
     if hasattr(model, "merge_and_unload"):
@@ -275,6 +239,8 @@ def _publish(
     with directory_written_whole(out / layout.CHECKPOINT) as folder:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
+        # The trainer aligns the model's with the tokenizer, which names one end of sequence alone.
+        GenerationConfig.from_pretrained(base).save_pretrained(folder)
     trainer.run_log.publish(out)
 
 

@@ -75,7 +75,7 @@ class Training(Closed):
     """Completions per device in one forward and backward pass [O]; results do not depend on it
     beyond rounding, whatever the loss."""
     max_prompt_tokens: Count = 512
-    """Longest prompt; a longer one is an error, never cut [O]."""
+    """Longest prompt [O]; problems with a longer one are left out, counted and named, never cut."""
     max_completion_tokens: Count = 6144
     """Longest completion; "6k tokens" [P]."""
     candidate_temperatures: Candidates = [0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5]
@@ -136,11 +136,16 @@ class Training(Closed):
     last bits of results."""
 
     @model_validator(mode="after")
-    def _batches_divide(self) -> Training:
+    def _settings_fit_together(self) -> Training:
         if self.completions_per_step % self.micro_batch:
             raise ValueError(
                 f"prompts_per_step * group_size = {self.completions_per_step} "
                 f"must be a multiple of micro_batch = {self.micro_batch}"
+            )
+        if self.logprob_temperature == "one" and self.rollout_backend == "vllm":
+            raise ValueError(
+                "logprob_temperature: one cannot be joined with rollout_backend: vllm, whose "
+                "log-probabilities are those of the rollout's temperature; legal: rollout, or hf"
             )
         return self
 
@@ -148,6 +153,11 @@ class Training(Closed):
     def completions_per_step(self) -> int:
         """Completions in one optimiser step, |B| * G."""
         return self.prompts_per_step * self.group_size
+
+    @property
+    def learns(self) -> bool:
+        """Whether any step has a learning rate above 0: the first of a warm-up has none."""
+        return self.steps > 1 or self.warmup_steps == 0
 
     @property
     def warmup_steps(self) -> int:

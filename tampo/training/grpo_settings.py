@@ -36,11 +36,15 @@ def grpo_config(training: Training, output_dir: Path, seed: int) -> GRPOConfig:
 
     Raises:
         ValueError: the completions of a step do not divide over the processes, or the GPU lacks the
-            study's precision; names the numbers.
+            study's precision, or a CPU would not compute in it; names the key.
     """
     require_precision("training.precision", training.precision)
-    steps_per_update = accumulation_steps(training, accelerate.PartialState().num_processes)
     on_cpu = not torch.cuda.is_available()
+    if on_cpu and training.precision == "fp16":
+        raise ValueError(
+            "training.precision: fp16, but training on a CPU would compute in fp32; legal here: fp32, bf16"
+        )
+    steps_per_update = accumulation_steps(training, accelerate.PartialState().num_processes)
     entropy = training.adaptive_entropy
     adaptive_entropy: dict[str, Any] = {"use_adaptive_entropy": entropy is not None}
     if entropy is not None:
@@ -79,6 +83,8 @@ def grpo_config(training: Training, output_dir: Path, seed: int) -> GRPOConfig:
         epsilon=training.clip_epsilon,
         **adaptive_entropy,
         # The trainer turns its token mean over the step into bnpo's mean over groups.
+        # Dropout in the loss would be another model than the one that sampled.
+        disable_dropout=True,
         loss_type="dapo" if training.loss == GROUP_TOKEN_MEAN else training.loss,
         scale_rewards=training.scale_rewards,
         bf16=training.precision == "bf16",

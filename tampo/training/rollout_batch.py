@@ -6,6 +6,7 @@ to; every piece names its rows, so the whole is put together in row order whatev
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -232,19 +233,22 @@ class GatheredRollout:
         }
         require_finite_arrays(self.step, {name: self.column(c) for name, c in columns.items()})
 
-    def require_agreement(self, tolerance: float) -> None:
+    def require_agreement(self, tolerance: float, cause: Callable[[], str]) -> None:
         """Stop the run if the train-inference mismatch is too large.
 
+        Args:
+            tolerance: largest accepted mean, in nats.
+            cause: asked for the cause where the run is stopped.
+
         Raises:
-            TrainInferenceMismatch: the mean exceeds `tolerance`; names step and temperature.
+            TrainInferenceMismatch: the mean exceeds `tolerance`; names step, temperature and cause.
         """
         if not self.mismatch <= tolerance:
             drawn = ", ".join(f"{t:g}" for t in np.unique(self.column(TEMPERATURE)))
             raise TrainInferenceMismatch(
                 f"step {self.step}: the sampler's and the loss's log-probabilities at temperature "
                 f"{drawn} differ by {self.mismatch:.2e} nats per token on average "
-                f"(allowed: {tolerance:g}); the temperature or a sampling filter reached only one "
-                "of them"
+                f"(allowed: {tolerance:g}). Tried on this batch: {cause()}"
             )
 
     def table(self, candidates: tuple[float, ...]) -> dict[str, list]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
+
+ROTARY = ("rope_parameters", "rope_theta", "rotary_emb_base", "rotary_dim")
+"""Names in a configuration of a model whose positions are rotary."""
 
 
 @dataclass
@@ -59,6 +64,7 @@ def score_completions(
     candidates: tuple[float, ...] | None,
     untempered: bool,
     batch_size: int | None = None,
+    positions: bool | None = None,
 ) -> ScoredCompletions:
     """Score the last `completion_length` tokens of every row in one forward pass.
 
@@ -71,7 +77,11 @@ def score_completions(
         candidates: K virtual temperatures, or None to skip them.
         untempered: take the loss's log-probabilities at 1 whatever the sampling temperature.
         batch_size: rows per forward pass; None for all at once.
+        positions: whether to say where each token stands; None where the model needs it
+            (`needs_positions`).
     """
+    if positions is None:
+        positions = needs_positions(model)
     virtual = None
     if candidates is not None:
         # Untempered log-probabilities cannot be compared with the sampler's: score those as well.
@@ -85,6 +95,7 @@ def score_completions(
         labels = input_ids[part].masked_fill(attention_mask[part] == 0, -100)
         labels[:, :-completion_length] = -100
         own_temperatures = temperatures[part]
+        where = {"position_ids": positions_of(attention_mask[part])} if positions else {}
         pieces.append(
             model(
                 input_ids=input_ids[part],
@@ -94,6 +105,7 @@ def score_completions(
                 temperatures=torch.ones_like(own_temperatures) if untempered else own_temperatures,
                 candidates=virtual,
                 entropy_at_one=candidates is not None,
+                **where,
             )
         )
 
@@ -112,3 +124,21 @@ def score_completions(
         at_sampling=under_candidates[..., -1] if untempered else log_probs.detach(),
     )
     return ScoredCompletions(log_probs, entropy, scores)
+
+
+def positions_of(attention_mask: torch.Tensor) -> torch.Tensor:
+    """Return the position [B, L] of each token, counted from its row's first token, not its padding."""
+    return (attention_mask.cumsum(-1) - 1).clamp(min=0)
+
+
+def needs_positions(model: torch.nn.Module) -> bool:
+    """Return whether a model numbers positions itself, from the left end of its padding.
+
+    Prompts are padded on the left. Rotary positions act by their differences alone; learned ones (GPT-2)
+    do not, and a model that is not told counts the padding.
+    """
+    inner: Any = getattr(model, "module", model)
+    base: Any = inner.get_base_model() if hasattr(inner, "get_base_model") else inner
+    config = base.config.get_text_config()
+    rotary = any(getattr(config, name, None) is not None for name in ROTARY)
+    return not rotary and "position_ids" in inspect.signature(base.forward).parameters

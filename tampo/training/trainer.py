@@ -42,6 +42,7 @@ from tampo.layout import (
 from tampo.sampling import sampler
 from tampo.sampling.vllm_rollouts import SeededRequests
 from tampo.seeds import derive
+from tampo.study.study import StudyError
 from tampo.temperature.protocol import TemperaturePolicy
 from tampo.training.divergence import (
     GRADIENT_NORM,
@@ -50,6 +51,7 @@ from tampo.training.divergence import (
     require_finite_weights,
     require_no_infinite_reward,
 )
+from tampo.training.mismatch_cause import mismatch_cause
 from tampo.training.rollout_batch import (
     MADE_IN_A_STEP,
     MISMATCH_TOLERANCE,
@@ -151,7 +153,8 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         )
         if self._scores_before_loss:
             self._compare(self._scoring, output)
-            self._finish_rollout()
+            output["sampling_temperature"] = temperatures
+            self._finish_rollout(output)
         # Tensors of the batch follow their trajectory through TRL's shuffling and splitting.
         output["row"] = torch.tensor(rows, device=temperatures.device)
         output["sampling_temperature"] = temperatures
@@ -293,7 +296,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         if collect:
             self._compare(self._scoring, inputs)
             if self._batch.complete:
-                self._finish_rollout()
+                self._finish_rollout(inputs)
         return loss
 
     @property
@@ -322,11 +325,19 @@ class TemperatureGRPOTrainer(GRPOTrainer):
             scoring.at_sampling,
         )
 
-    def _finish_rollout(self) -> None:
-        """Show the whole batch, of all processes, to the policy and to the log."""
+    def _finish_rollout(self, inputs: dict[str, Any]) -> None:
+        """Show the whole batch, of all processes, to the policy and to the log.
+
+        `inputs` is a micro-batch of it, which a disagreement of sampler and loss is explained by.
+        """
         rollout = GatheredRollout.of(self._batch, gather_object(self._batch.records()))
         rollout.require_finite()
-        rollout.require_agreement(MISMATCH_TOLERANCE[self.accelerator.mixed_precision])
+        rollout.require_agreement(
+            MISMATCH_TOLERANCE[self.accelerator.mixed_precision],
+            lambda: mismatch_cause(
+                self.accelerator.unwrap_model(self.model), inputs, self.accelerator.autocast
+            ),
+        )
         own = [self.candidates.index(temperature) for temperature in self.policy.candidates]
         self.policy.observe(
             rollout.column("log_likelihoods")[:, own],
@@ -398,7 +409,7 @@ class TemperatureGRPOTrainer(GRPOTrainer):
         processes = self.accelerator.num_processes
         before = json.loads((checkpoint / COMPLETE).read_text()).get(PROCESSES, processes)
         if before != processes:
-            raise RuntimeError(
+            raise StudyError(
                 f"{checkpoint} was written by {before} processes and cannot be resumed by {processes}"
             )
         self.policy.load_state_dict(json.loads((checkpoint / POLICY_STATE).read_text()))

@@ -15,7 +15,7 @@ from support.paths import ROOT
 from support.studies import micro_study
 from transformers import AutoTokenizer
 
-from tampo.files import read_jsonl, sha256_of
+from tampo.files import FolderInUse, read_jsonl, sha256_of, sole_writer
 from tampo.problems.problem_sets import load_problems
 from tampo.problems.prompts import Prompt, messages
 from tampo.records.outcomes import write_marker
@@ -23,6 +23,7 @@ from tampo.records.run_json import Divergence
 from tampo.sampling.partial import PartialResponses, Response
 from tampo.seeds import derive
 from tampo.stages.evaluate import evaluate
+from tampo.study.study import StudyError
 
 BENCHMARKS = [
     {"name": "sums", "samples": 2, "limit": 7},
@@ -252,8 +253,50 @@ def test_a_models_own_generation_config_takes_no_part(model, finished, tmp_path)
 def test_the_record_of_a_checkpoint_may_lie_beside_it(model, finished, tmp_path):
     checkpoint = shutil.copytree(model, tmp_path / "seed1" / "checkpoint")
     (checkpoint / "run.json").rename(tmp_path / "seed1" / "run.json")
-    evaluate(study([BENCHMARKS[1]]), "cold", 1, checkpoint, tmp_path / "out", silent)
+    evaluate(study([BENCHMARKS[1]]), "base", 1, checkpoint, tmp_path / "out", silent)
     assert (tmp_path / "out/counts.jsonl").read_bytes() == (finished / "counts.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("method", "seed", "named"),
+    [
+        ("cold", 1, "made by method 'tampo', seed 1 .* not evaluated as method 'cold', seed 1"),
+        ("tampo", 2, "made by method 'tampo', seed 1 .* not evaluated as method 'tampo', seed 2"),
+        ("base", 1, "made by method 'tampo', seed 1 .* not evaluated as method 'base', seed 1"),
+    ],
+)
+def test_a_checkpoint_is_not_evaluated_as_another(trained, tmp_path, method, seed, named):
+    with pytest.raises(StudyError, match=named):
+        evaluate(study(), method, seed, trained / "checkpoint", tmp_path / "out", silent)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_base_model_is_not_evaluated_as_a_trained_method(model, tmp_path):
+    with pytest.raises(StudyError, match="a base model, which is not evaluated as method 'tampo'"):
+        evaluate(study(), "tampo", 1, model, tmp_path / "out", silent)
+
+
+def test_a_checkpoint_of_another_study_or_with_other_files_is_refused(trained, tmp_path):
+    run = shutil.copytree(trained, tmp_path / "run")
+    record = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(record | {"study": "theirs"}))
+    with pytest.raises(StudyError, match="seed 1 of study 'theirs'; it is not evaluated as"):
+        evaluate(study(), "tampo", 1, run / "checkpoint", tmp_path / "out", silent)
+    (run / "run.json").write_text(json.dumps(record))
+    weights = run / "checkpoint" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    with pytest.raises(
+        StudyError, match=r"model\.safetensors: not the file that the run's run\.json"
+    ):
+        evaluate(study(), "tampo", 1, run / "checkpoint", tmp_path / "out", silent)
+
+
+def test_two_processes_do_not_evaluate_into_one_folder(model, tmp_path):
+    with (
+        sole_writer(tmp_path / "out" / ".partial"),
+        pytest.raises(FolderInUse, match="another process is writing it"),
+    ):
+        evaluate(study(), "base", 1, model, tmp_path / "out", silent)
 
 
 def test_a_checkpoint_without_its_record_is_refused(model, tmp_path):

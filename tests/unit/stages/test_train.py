@@ -17,7 +17,7 @@ from support.paths import ROOT
 from support.studies import micro_study
 from support.training_run import evidence
 
-from tampo.files import read_jsonl, sha256_of
+from tampo.files import FolderInUse, read_jsonl, sha256_of, sole_writer
 from tampo.records.cost import training_cost
 from tampo.stages.train import train
 from tampo.study.study import StudyError
@@ -168,7 +168,7 @@ def test_another_number_of_processes_cannot_resume(model, tmp_path, monkeypatch)
     monkeypatch.undo()
     complete = tmp_path / "resume" / "checkpoints" / "checkpoint-4" / "complete.json"
     complete.write_text(complete.read_text().replace('"processes": 1', '"processes": 2'))
-    with pytest.raises(RuntimeError, match="was written by 2 processes and cannot be resumed by 1"):
+    with pytest.raises(StudyError, match="was written by 2 processes and cannot be resumed by 1"):
         train(micro_study(), "tampo", 1, model, tmp_path)
 
 
@@ -307,5 +307,70 @@ def test_prompts_that_are_too_long_are_left_out_and_named(model, tmp_path):
     train(short, "cold", 1, model, tmp_path)
     left_out = json.loads((tmp_path / "run.json").read_text())["problems_left_out"]["ids"]
     assert left_out
-    with pytest.raises(ValueError, match=r"max_prompt_tokens: every prompt .* longer than 2"):
+    with pytest.raises(ValueError, match=r"max_prompt_tokens: 1200 of the 1200 .* longer than 2"):
         train(micro_study(training={"max_prompt_tokens": 2}), "cold", 1, model, tmp_path / "none")
+
+
+def _stopped_run(model, study, out, monkeypatch):
+    monkeypatch.setattr(RunLog, "step", _stop_at_step_four)
+    with pytest.raises(KeyboardInterrupt):
+        train(study, "tampo", 1, model, out)
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize(
+    ("method", "seed"), [("cold", 1), ("tampo", 2)], ids=["another method", "another seed"]
+)
+def test_another_run_is_never_continued(model, tmp_path, monkeypatch, method, seed):
+    _stopped_run(model, micro_study(), tmp_path, monkeypatch)
+    with pytest.raises(StudyError, match=r"holds method 'tampo', seed 1 .* --out, or delete"):
+        train(micro_study(), method, seed, model, tmp_path)
+    with pytest.raises(StudyError, match=r"of study 'micro', not .* of study 'renamed'"):
+        train(micro_study(name="renamed"), "tampo", 1, model, tmp_path)
+
+
+def test_a_run_is_not_continued_on_other_weights(model, tmp_path, monkeypatch):
+    _stopped_run(model, micro_study(), tmp_path / "run", monkeypatch)
+    other = shutil.copytree(model, tmp_path / "model")
+    record = json.loads((other / "run.json").read_text())
+    record["files"]["model.safetensors"] = "0" * 64
+    (other / "run.json").write_text(json.dumps(record))
+    with pytest.raises(StudyError, match="base model's files have changed since"):
+        train(micro_study(), "tampo", 1, other, tmp_path / "run")
+
+
+def test_a_run_is_not_continued_on_edited_problems(model, tmp_path, monkeypatch, data_dir):
+    copy = shutil.copytree(data_dir, tmp_path / "data")
+    training = {"problems": "gsm8k-train-short", "max_prompt_tokens": 200}
+    study = micro_study(training=training, data_dir=str(copy))
+    _stopped_run(model, study, tmp_path / "run", monkeypatch)
+    lines = (copy / "gsm8k_train.jsonl").read_text().splitlines(keepends=True)
+    (copy / "gsm8k_train.jsonl").write_text("".join([*lines[1:], lines[0]]))
+    with pytest.raises(StudyError, match=r"problems have changed .*\(gsm8k-train-short\)"):
+        train(study, "tampo", 1, model, tmp_path / "run")
+
+
+def test_two_processes_do_not_train_into_one_folder(model, tmp_path):
+    with (
+        sole_writer(tmp_path / "resume"),
+        pytest.raises(FolderInUse, match="another process is writing it"),
+    ):
+        train(micro_study(), "tampo", 1, model, tmp_path)
+
+
+def test_a_run_says_whose_it_is(model, trained):
+    record = json.loads((trained / "run.json").read_text())
+    assert record["study"] == "micro"
+    assert record["base_model"]["model.safetensors"] == sha256_of(model / "model.safetensors")
+
+
+def test_fp16_is_refused_where_nothing_computes_in_it(model, tmp_path):
+    with pytest.raises(ValueError, match=r"training\.precision: fp16, .*legal here: fp32, bf16"):
+        train(micro_study(training={"precision": "fp16"}), "tampo", 1, model, tmp_path)
+
+
+def test_a_learning_rate_of_zero_is_said(model, tmp_path, caplog):
+    train(micro_study(training={"steps": 1}), "tampo", 1, model, tmp_path)
+    assert "the learning rate is 0 in every step" in caplog.text
+    trained = tmp_path / "checkpoint" / "model.safetensors"
+    assert sha256_of(trained) == sha256_of(model / "model.safetensors")

@@ -235,7 +235,9 @@ def test_a_train_inference_mismatch_stops_the_run(model, tmp_path, monkeypatch):
         return original(*args, temperatures=temperatures + 0.1, **kwargs)
 
     monkeypatch.setattr(tampo.training.trainer.sampler, "generate", elsewhere)
-    with pytest.raises(TrainInferenceMismatch, match=r"step 0: .*temperature 0.9"):
+    with pytest.raises(
+        TrainInferenceMismatch, match=r"step 0: .*temperature 0.9 differ .*those of temperature 1$"
+    ):
         make(model, tmp_path, Sequence(0.9)).train()
 
 

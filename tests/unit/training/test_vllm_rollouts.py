@@ -245,7 +245,10 @@ def test_base_seeds_sample_differently(model, tmp_path, monkeypatch):
 def test_an_engine_at_another_temperature_stops_the_run(model, tmp_path, monkeypatch):
     monkeypatch.setattr(vllm_generation, "SamplingParams", RecordedParams, raising=False)
     stand_in(model, monkeypatch, shift=0.1)
-    with pytest.raises(TrainInferenceMismatch, match=r"step 0: .*temperature 0.7"):
+    with pytest.raises(
+        TrainInferenceMismatch,
+        match=r"step 0: .*temperature 0.7 differ .*those of temperature 0.8$",
+    ):
         trained(model, tmp_path)
 
 
