@@ -28,6 +28,7 @@ from tampo.files import sha256_of
 from tampo.grading import UNDECIDED
 from tampo.layout import TOKENS
 from tampo.problems.problem_sets import fingerprint, load_problems
+from tampo.records.origins import identity_faults
 from tampo.records.outcomes import disagreements
 from tampo.records.run_json import EvaluateRun, read_any_run, read_run
 from tampo.records.run_records import has_weights, record_paths, weight_files
@@ -99,6 +100,7 @@ def _check(
     _check_records(study, results, found)
     _check_listed(results, found)
     _check_outcomes(study, results, found)
+    _check_identity(study, results, found)
     for benchmark in study.benchmarks:
         _check_grading(grading, benchmark, results, found, progress)
     progress("tables, verdicts and figures")
@@ -156,6 +158,18 @@ def _check_outcomes(study: Study, results: Path, found: Verification) -> None:
                 # A run.json that cannot be read was named with the checksums.
                 continue
             found.checked["outcomes of training"] += 1
+
+
+def _check_identity(study: Study, results: Path, found: Verification) -> None:
+    """Ask of every run whether it is the one that its folder is named after."""
+    for method in study.methods:
+        for seed in study.seeds:
+            try:
+                for path, what in identity_faults(study, results, method.name, seed):
+                    found.fail(path, None, what)
+            except ValueError:
+                # A run.json that cannot be read was named with the checksums.
+                continue
 
 
 def _check_file(path: Path, digest: str, where: str, found: Verification) -> None:

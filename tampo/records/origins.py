@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from tampo import layout
 from tampo.files import checksums, sha256_of
-from tampo.records.run_json import ModelRun, TrainRun, read_any_run
+from tampo.records.run_json import EvaluateRun, ModelRun, TrainRun, read_any_run, read_run
 from tampo.study.study import UNTRAINED, Study, StudyError
 
 
@@ -60,9 +61,9 @@ def require_identity(checkpoint: Path, study: Study, method: str, seed: int) -> 
         return
     if not isinstance(run, TrainRun):
         raise StudyError(f"{checkpoint}: made by stage {run.stage!r}, not a checkpoint")
-    own = run.arguments["method"]["name"], run.arguments["seed"], run.study or study.name
-    if own != (method, seed, study.name):
-        made = f"method {own[0]!r}, seed {own[1]} of study {own[2]!r}"
+    own, of_study = _named(run.arguments), run.study or study.name
+    if (*own, of_study) != (method, seed, study.name):
+        made = f"method {own[0]!r}, seed {own[1]} of study {of_study!r}"
         raise StudyError(f"{checkpoint}: made by {made}; it is not evaluated as {asked}")
     there = {f"{checkpoint.name}/{name}": sha for name, sha in checksums(checkpoint).items()}
     listed = {n: sha for n, sha in run.files.items() if n.startswith(f"{checkpoint.name}/")}
@@ -80,3 +81,43 @@ def weights_sha256(checkpoint: Path) -> str:
         name: digest for name, digest in checksums(checkpoint).items() if name != layout.RUN_JSON
     }
     return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+
+
+def identity_faults(
+    study: Study, results: Path, method: str, seed: int
+) -> Iterator[tuple[Path, str]]:
+    """Yield each run.json of a method and seed that says it is of another run, or made from another.
+
+    Files that are missing are not this function's business.
+    """
+    trained = layout.train_folder(results, method, seed) / layout.RUN_JSON
+    evaluated = layout.evaluate_folder(results, method, seed) / layout.RUN_JSON
+    base = results / layout.MODEL / layout.RUN_JSON
+    made = base if study.method(method).policy == UNTRAINED else trained
+    if made is trained and trained.is_file():
+        run = read_run(trained, TrainRun)
+        yield from _another(trained, run.arguments, method, seed)
+        if run.study not in (None, study.name):
+            yield trained, f"is of study {run.study!r}"
+        here = read_run(base, ModelRun).files if base.is_file() else None
+        if None not in (here, run.base_model) and here != run.base_model:
+            yield trained, "was trained from another base model"
+    if evaluated.is_file():
+        scored = read_run(evaluated, EvaluateRun)
+        yield from _another(evaluated, scored.arguments, method, seed)
+        if made.is_file() and scored.checkpoint.run_json_sha256 != sha256_of(made):
+            yield evaluated, f"scores another checkpoint than that of {made.parent}"
+
+
+def _another(
+    path: Path, arguments: dict[str, Any], method: str, seed: int
+) -> Iterator[tuple[Path, str]]:
+    own = _named(arguments)
+    if own != (method, seed):
+        yield path, f"is of method {own[0]!r}, seed {own[1]}"
+
+
+def _named(arguments: dict[str, Any]) -> tuple[Any, Any]:
+    """Return the method's name and the seed that a run.json was asked for."""
+    method = arguments.get("method")
+    return method.get("name") if isinstance(method, dict) else method, arguments.get("seed")

@@ -54,7 +54,7 @@ def grpo_config(training: Training, output_dir: Path, seed: int) -> GRPOConfig:
             "entropy_coef_max": entropy.maximum,
         }
     schedule = {"min_lr_rate": training.min_lr_rate}
-    return GRPOConfig(
+    config = GRPOConfig(
         output_dir=str(output_dir),
         max_steps=training.steps,
         per_device_train_batch_size=training.micro_batch,
@@ -105,3 +105,7 @@ def grpo_config(training: Training, output_dir: Path, seed: int) -> GRPOConfig:
         disable_tqdm=True,
         dataloader_pin_memory=not on_cpu,
     )
+    if config.device.type == "cpu":
+        # Of several processes each has an index, and a checkpoint cannot be read to a device "cpu:0".
+        vars(config)["_setup_devices"] = torch.device("cpu")
+    return config

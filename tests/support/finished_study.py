@@ -17,7 +17,7 @@ from tampo import layout
 from tampo.files import checksums, sha256_of, to_jsonl
 from tampo.problems.problem_sets import fingerprint, load_problems
 from tampo.records.outcomes import write_marker
-from tampo.records.run_json import Divergence, Refused
+from tampo.records.run_json import Divergence, ModelRun, Refused, read_run
 from tampo.sampling.partial import Response
 from tampo.stages import report as report_stage
 from tampo.stages.aggregate import aggregate
@@ -60,7 +60,14 @@ def write_finished_study(results: Path, study: Study = STUDY) -> Path:
             (folder / "checkpoint").mkdir()
             for name in ("model.safetensors", "config.json"):
                 (folder / "checkpoint" / name).write_text(f"{name} of {method}, {seed}")
-            write_run_json(folder, "train", files=checksums(folder))
+            write_run_json(
+                folder,
+                "train",
+                arguments={"method": {"name": method}, "seed": seed},
+                study=study.name,
+                base_model=read_run(results / "model" / "run.json", ModelRun).files,
+                files=checksums(folder),
+            )
     for method in [m.name for m in study.methods]:
         for seed in study.seeds:
             _write_evaluation(results, method, seed)
@@ -97,7 +104,19 @@ def _write_evaluation(results: Path, method: str, seed: int) -> None:
             },
             "file_sha256": sha256_of(path),
         }
-    write_run_json(folder, "evaluate", benchmarks=entries)
+    made = layout.train_folder(results, method, seed)
+    made = made if made.is_dir() else results / "model"
+    write_run_json(
+        folder,
+        "evaluate",
+        arguments={"method": method, "seed": seed},
+        checkpoint={
+            "sha256": "0" * 64,
+            "run_json_sha256": sha256_of(made / "run.json"),
+            "stage": made.name if made.name == "model" else "train",
+        },
+        benchmarks=entries,
+    )
 
 
 def _texts(method: str, seed: int, index: int, gold: str) -> list[Response]:
@@ -131,10 +150,13 @@ def diverge(
     (run / "checkpoint").mkdir()
     write_marker(run / "checkpoint", found)
     (run / "checkpoint" / ".snakemake_timestamp").touch()
-    write_run_json(run, "train", diverged=found, files=checksums(run))
+    said = {"arguments": {"method": {"name": method}, "seed": seed}}
+    write_run_json(run, "train", **said, diverged=found, files=checksums(run))
     evaluated = layout.evaluate_folder(results, method, seed)
     names = [layout.samples_file(benchmark.name) for benchmark in STUDY.benchmarks]
     for name in names:
         (evaluated / name).write_text("")
     refused = Refused(diverged=found, files={name: sha256_of(evaluated / name) for name in names})
-    write_run_json(evaluated, "evaluate", refused=refused)
+    origin = {"sha256": "0" * 64, "run_json_sha256": sha256_of(run / "run.json"), "stage": "train"}
+    said = {"arguments": {"method": method, "seed": seed}}
+    write_run_json(evaluated, "evaluate", **said, checkpoint=origin, refused=refused)

@@ -9,7 +9,7 @@ from tampo.cli import main
 from tampo.evidence.archive import write_archive
 from tampo.evidence.extend import extend_evidence
 from tampo.evidence.verify import verify
-from tampo.files import checksums
+from tampo.files import checksums, sha256_of
 from tampo.study.study import Study, StudyError
 
 
@@ -36,6 +36,17 @@ def refusal(evidence, results):
         extend_evidence(evidence, results, evidence, progress=quiet)
     assert checksums(evidence) == before
     return str(refused.value)
+
+
+def _made_from(results, base):
+    """Let every run say that it was made from another base model, as runs from it would."""
+    for path in (results / "train").glob("*/*/run.json"):
+        edit_run(path, base_model=base)
+    for path in (results / "evaluate").glob("*/*/run.json"):
+        trained = results / "train" / path.parent.relative_to(results / "evaluate") / "run.json"
+        made = trained if trained.is_file() else results / "model" / "run.json"
+        origin = json.loads(path.read_text())["checkpoint"]
+        edit_run(path, checkpoint=origin | {"run_json_sha256": sha256_of(made)})
 
 
 def edit_run(path, **changes):
@@ -111,6 +122,7 @@ def test_runs_from_other_weights_are_refused(evidence, tmp_path, monkeypatch):
     edit_run(path, files=files | {"model.safetensors": "0" * 64})
     # Checksums are of the file as it is now: only the weights are others.
     (results / "model" / "model.safetensors").unlink()
+    _made_from(results, files | {"model.safetensors": "0" * 64})
     report(with_seeds(3), results, results / "report")
     assert "another base model: checksum of model.safetensors" in refusal(evidence, results)
 
@@ -122,6 +134,7 @@ def test_runs_of_other_packages_are_refused(evidence, tmp_path, stage):
     path = results / stage / "tampo" / "seed3" / "run.json"
     packages = json.loads(path.read_text())["packages"] | {"torch": "1.0"}
     edit_run(path, packages=packages)
+    _made_from(results, json.loads((results / "model" / "run.json").read_text())["files"])
     report(with_seeds(3), results, results / "report")
     message = refusal(evidence, results)
     assert f"{stage}/tampo/seed3/run.json: torch 1.0, in the evidence" in message

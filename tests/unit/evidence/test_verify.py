@@ -267,3 +267,36 @@ def test_lines_are_compared_as_numbers_up_to_their_last_bits(tmp_path, stored, a
     found = Verification()
     compare(tmp_path / "stored.csv", tmp_path / "again.csv", found)
     assert [m.line for m in found.mismatches] == lines
+
+
+@pytest.mark.parametrize(
+    ("stage", "changes", "what"),
+    [
+        (
+            "train",
+            {"arguments": {"method": {"name": "tampo"}, "seed": 2}},
+            "is of method 'tampo', seed 2",
+        ),
+        ("train", {"study": "theirs"}, "is of study 'theirs'"),
+        (
+            "train",
+            {"base_model": {"model.safetensors": "0" * 64}},
+            "trained from another base model",
+        ),
+        ("evaluate", {"arguments": {"method": "tampo", "seed": 2}}, "is of method 'tampo', seed 2"),
+    ],
+)
+def test_a_run_of_another_name_is_found(results, stage, changes, what):
+    path = results / stage / "tampo" / "seed1" / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    found = [m.what for m in verify(results, progress=quiet).mismatches if m.path == path]
+    assert any(what in line for line in found)
+
+
+def test_a_score_of_another_checkpoint_is_found(results):
+    path = results / "evaluate" / "tampo" / "seed1" / "run.json"
+    record = json.loads(path.read_text())
+    record["checkpoint"]["run_json_sha256"] = "1" * 64
+    path.write_text(json.dumps(record))
+    found = [m.what for m in verify(results, progress=quiet).mismatches if m.path == path]
+    assert any("scores another checkpoint" in line for line in found)
