@@ -6,6 +6,7 @@ import argparse
 import json
 
 from tampo.cli.options import Commands, add_command, add_data_dir, study_of
+from tampo.study.model_settings import FolderModel
 from tampo.study.study import StudyError
 
 SHOWN_STEPS = 12
@@ -17,6 +18,10 @@ def _check(args: argparse.Namespace) -> None:
     from tampo.study.policy_check import check_policies
 
     study = study_of(args)
+    if isinstance(study.model, FolderModel):
+        from tampo.stages.model import require_folder
+
+        require_folder(study.model)
     shared = contamination(study, hub=False)
     for line in shared.lines():
         print(line)

@@ -20,6 +20,7 @@ from tampo.grading.boxed import final_answer
 from tampo.grading.comparing.comparison import answers_agree
 from tampo.grading.comparing.literal import is_exact
 from tampo.grading.notation.tree import NotUnderstood
+from tampo.grading.own_grader import GRADER, graded_by
 from tampo.grading.verdict import Rule, Undecided, undecided
 from tampo.grading.vocabulary.units import asked_nouns
 from tampo.grading.workers.pool import WorkerLost, WorkerPool, available_workers
@@ -110,7 +111,7 @@ def grade_record(response: str, record: dict, *, timeout_seconds: float = TIMEOU
     Of the record, `answer` (list of accepted golds) is required; `answer_type`, `multiple`, `unit`,
     `tolerance` and `problem` are honoured. A malformed one is named with the record's `id`.
     """
-    return _grade(response, _question(record), timeout_seconds, _shared_pool)
+    return grade_many([(response, record)], workers=1, timeout_seconds=timeout_seconds)[0]
 
 
 def grade_many(
@@ -123,14 +124,15 @@ def grade_many(
     processes.
 
     They are those that `grade` uses and stay for later calls; None means as many as
-    `available_workers` gives. Raises what `grade` raises.
+    `available_workers` gives. Raises what `grade` raises. A record that names a
+    grader of its own (`tampo.grading.own_grader`) is graded by that, in this process.
     """
     workers = available_workers() if workers is None else workers
     if workers < 1:
         raise ValueError(f"workers is {workers}, allowed: 1 or more")
     _shared_pool.allow(workers)
     # Notation first, and in this thread: only what waits for another process gains from threads.
-    read = [_read(response, _question(record), timeout_seconds) for response, record in pairs]
+    read = [_first_look(response, record, timeout_seconds) for response, record in pairs]
     open_questions = [question for question in read if not isinstance(question, Grade)]
 
     def ask(question: tuple[str, dict]) -> Grade:
@@ -142,6 +144,12 @@ def grade_many(
         with ThreadPoolExecutor(min(workers, len(open_questions))) as threads:
             answered = threads.map(ask, open_questions)
     return [known if isinstance(known, Grade) else next(answered) for known in read]
+
+
+def _first_look(response: str, record: dict, timeout_seconds: float) -> Grade | tuple[str, dict]:
+    if GRADER in record:
+        return Grade(*graded_by(record[GRADER], response, record))
+    return _read(response, _question(record), timeout_seconds)
 
 
 @dataclass(frozen=True)

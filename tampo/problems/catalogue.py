@@ -6,7 +6,8 @@ A field map turns one row of a hub data set into one canonical record (`tampo.pr
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections import ChainMap
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -58,12 +59,24 @@ class Part:
 
 
 @dataclass(frozen=True)
+class OwnFile:
+    """A set in a file of the user's, which a study names."""
+
+    path: str
+    """JSON lines, CSV or Parquet, by its ending."""
+    columns: dict[str, str]
+    """Column of the file by key of the canonical record."""
+    grader: str | None
+    """`path/to/file.py:function`, or None for the grader of this package."""
+
+
+@dataclass(frozen=True)
 class ProblemSet:
     """One entry of the catalogue."""
 
-    count: int
-    """Problems in the set; any other number is an error."""
-    source: Hub | Generated | Part
+    count: int | None
+    """Problems in the set, any other number is an error; None for a file that may have any."""
+    source: Hub | Generated | Part | OwnFile
     """Where its records come from."""
     training: bool = False
     """Whether it is a training set; all others are benchmarks with a task document each."""
@@ -180,7 +193,7 @@ _ECQA = {
     "revision": "df569fd26a7bca39042e9cb88e3a1c6791b466e7",
 }
 
-CATALOGUE: dict[str, ProblemSet] = {
+PUBLISHED: dict[str, ProblemSet] = {
     "aime24": ProblemSet(
         count=30,
         source=Hub(
@@ -255,10 +268,29 @@ CATALOGUE: dict[str, ProblemSet] = {
     )
     for name in FAMILIES
 }
-"""Problem sets by the name that a study uses."""
+"""Problem sets that come with the package."""
 
-BENCHMARKS = tuple(name for name, entry in CATALOGUE.items() if not entry.training)
-"""Names of the sets that a study may be evaluated on."""
+_own: dict[str, ProblemSet] = {}
+CATALOGUE: Mapping[str, ProblemSet] = ChainMap(_own, PUBLISHED)
+"""Problem sets by the name that a study uses: the published ones, and those of the study in hand."""
+
+
+def benchmarks() -> tuple[str, ...]:
+    """Return the names of the sets that a study may be evaluated on."""
+    return tuple(name for name, entry in CATALOGUE.items() if not entry.training)
+
+
+def add_own(sets: Mapping[str, OwnFile]) -> None:
+    """Let a study's own sets be found by their names; a later study's replace those of its names.
+
+    Raises:
+        ValueError: a name is a published set's.
+    """
+    taken = [name for name in sets if name in PUBLISHED]
+    if taken:
+        raise ValueError(f"{taken[0]!r} is the name of a published problem set; take another")
+    for name, own in sets.items():
+        _own[name] = ProblemSet(count=None, source=own, solutions="solution" in own.columns)
 
 
 def root(name: str) -> str:

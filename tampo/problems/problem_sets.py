@@ -14,9 +14,11 @@ A canonical record is one JSON object:
 | `unit`        | str, null      | unit of the gold, left out of it                                |
 | `tolerance`   | str, null      | absolute tolerance of a numerical gold                          |
 | `solution`    | str, null      | worked solution; of GSM8K its calculations, one per line          |
+| `grader`      | str            | the user's function that grades it (`tampo.grading.own_grader`)   |
 
 The first three are required. A set is read from canonical JSON lines when a folder is given, else
-from the hub at its pinned revision; arithmetic sets are generated and come with the package.
+from the hub at its pinned revision; arithmetic sets are generated and come with the package; a study's
+own sets are files that it names.
 """
 
 from __future__ import annotations
@@ -29,7 +31,18 @@ from pathlib import Path
 from typing import Any
 
 from tampo.files import sha256_of
-from tampo.problems.catalogue import ARITHMETIC_SEED, CATALOGUE, Generated, Hub, Part, ProblemSet
+from tampo.grading.own_grader import GRADER
+from tampo.problems.catalogue import (
+    ARITHMETIC_SEED,
+    CATALOGUE,
+    Generated,
+    Hub,
+    OwnFile,
+    Part,
+    ProblemSet,
+)
+from tampo.problems.own_files import OwnFileError, canonical_rows, read_rows
+from tampo.user_code import code_of
 
 REQUIRED: dict[str, tuple[type, ...]] = {"id": (str,), "problem": (str,), "answer": (list,)}
 OPTIONAL: dict[str, tuple[type, ...]] = {
@@ -40,6 +53,7 @@ OPTIONAL: dict[str, tuple[type, ...]] = {
     "unit": (str, type(None)),
     "tolerance": (str, type(None)),
     "solution": (str, type(None)),
+    GRADER: (str,),
 }
 
 
@@ -67,7 +81,7 @@ def load_problems(
         records = [r for r in load_problems(part.whole, data_dir) if part.keep(r)]
     else:
         where, records = _read(name, entry.source, data_dir)
-    if len(records) != entry.count:
+    if entry.count is not None and len(records) != entry.count:
         raise ProblemSetError(
             f"{where}: {len(records)} problems, but {name} has {entry.count}; "
             "the source is truncated or of another version"
@@ -76,12 +90,15 @@ def load_problems(
 
 
 def _read(
-    name: str, source: Hub | Generated, data_dir: str | Path | None
+    name: str, source: Hub | Generated | OwnFile, data_dir: str | Path | None
 ) -> tuple[str, list[dict[str, Any]]]:
     """Return where a set is read from, and its records, checked."""
     if isinstance(source, Generated):
         where, records = name, source.make()
         origin = [f"{name}:{number}" for number, _ in enumerate(records, start=1)]
+    elif isinstance(source, OwnFile):
+        where = source.path
+        records, origin = _read_own(name, source)
     elif data_dir is not None:
         where = str(Path(data_dir) / source.file)
         records, origin = _read_file(Path(where))
@@ -90,6 +107,25 @@ def _read(
         records, origin = _read_hub(source)
     check(records, origin)
     return where, records
+
+
+def _read_own(name: str, own: OwnFile) -> tuple[list[Any], list[str]]:
+    keys = [key for key in (*REQUIRED, *OPTIONAL) if key != GRADER]
+    try:
+        rows, origin = read_rows(Path(own.path))
+        records = canonical_rows(name, rows, origin, own.columns, keys)
+    except OwnFileError as error:
+        raise ProblemSetError(str(error)) from None
+    if not records:
+        raise ProblemSetError(f"{own.path}: holds no problem")
+    graded = {} if own.grader is None else {GRADER: own.grader}
+    return [record | graded for record in records], origin
+
+
+def problem_count(name: str, data_dir: str | Path | None = None) -> int:
+    """Return the number of problems in a set; a file of the user's is read for it."""
+    count = _entry(name).count
+    return len(load_problems(name, data_dir)) if count is None else count
 
 
 def check(records: Sequence[Any], origin: Sequence[str]) -> None:
@@ -213,6 +249,8 @@ def source(name: str, data_dir: str | Path | None = None) -> dict[str, Any]:
         return source(found.whole, data_dir)
     if isinstance(found, Generated):
         return {"generated": name, "seed": ARITHMETIC_SEED}
+    if isinstance(found, OwnFile):
+        return {"file": Path(found.path).name}
     if data_dir is not None:
         return {"file": found.file}
     return {
@@ -235,6 +273,10 @@ def identity(name: str, data_dir: str | Path | None = None) -> dict[str, Any]:
         return {"part": name, **identity(found.whole, data_dir)}
     if isinstance(found, Generated):
         return {"generated": name, "seed": ARITHMETIC_SEED}
+    if isinstance(found, OwnFile):
+        code = {} if found.grader is None else {"grader": code_of(found.grader, "grader")}
+        own = {"set": name, "sha256": _file_digest(Path(found.path)), "columns": found.columns}
+        return own | code
     if data_dir is not None:
         return {"set": name, "sha256": _file_digest(Path(data_dir) / found.file)}
     return {

@@ -47,7 +47,7 @@ from tampo.layout import (
     VALUE,
     N,
 )
-from tampo.problems.catalogue import CATALOGUE
+from tampo.problems.problem_sets import problem_count
 from tampo.records.cost import evaluation_cost, training_cost
 from tampo.records.outcomes import disagreements, diverged_runs, runs_table
 from tampo.records.training_tables import write_training_tables
@@ -178,7 +178,7 @@ def read_run(
             continue
         try:
             problems = parse_samples(read_jsonl(path), benchmark)
-            _check_size(len(problems), benchmark)
+            _check_size(len(problems), benchmark, study.data_dir)
         except KeyError as error:
             faults.append(f"{path}: a line has no key {error}")
         except ValueError as error:
@@ -190,8 +190,8 @@ def read_run(
     return samples
 
 
-def _check_size(found: int, benchmark: Benchmark) -> None:
-    expected = CATALOGUE[benchmark.name].count
+def _check_size(found: int, benchmark: Benchmark, data_dir: str | None) -> None:
+    expected = problem_count(benchmark.name, data_dir)
     if benchmark.limit is not None:
         expected = min(expected, benchmark.limit)
     if found != expected:

@@ -1,9 +1,9 @@
 """Stage `model`: the base model of a study as safetensors, tokenizer and run.json.
 
-Three sources: a hub repository at a pinned commit, a GGUF file inside a pinned Python package, and
-a small model pretrained here. Whatever the source, no sampling filter survives in the generation
-config, so that the only sampling settings of a run are those of its study. A study may ask for
-an SFT cold start on worked solutions first (`tampo.models.cold_start`).
+Four sources: a hub repository at a pinned commit, a folder with pinned files, a GGUF file inside a pinned
+Python package, and a small model pretrained here. Whatever the source, no sampling filter survives in the
+generation config, so that the only sampling settings of a run are those of its study. A study may ask for an
+SFT cold start on worked solutions first (`tampo.models.cold_start`).
 """
 
 from __future__ import annotations
@@ -32,10 +32,17 @@ from tampo.models.chat_template import freeze_date
 from tampo.models.suitability import require_tokenizer
 from tampo.models.wheels import download_wheel
 from tampo.records import provenance
+from tampo.records.origins import weights_sha256
 from tampo.records.run_json import ModelRun
 from tampo.study.contamination import refuse_contaminated
-from tampo.study.model_settings import ColdStart, HubModel, PackageModel, PretrainedHere
-from tampo.study.study import Study
+from tampo.study.model_settings import (
+    ColdStart,
+    FolderModel,
+    HubModel,
+    PackageModel,
+    PretrainedHere,
+)
+from tampo.study.study import Study, StudyError
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +68,8 @@ def make_model(study: Study, out: Path) -> None:
             details = pretrain(source.settings, folder, source.seed, logger.info)
         elif isinstance(source, PackageModel):
             details = _save(*_from_package(source), folder)
+        elif isinstance(source, FolderModel):
+            details = _save(*_from_folder(source), folder)
         else:
             details = _save(*_from_hub(source), folder)
         tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -93,6 +102,23 @@ def _from_hub(source: HubModel) -> tuple[PreTrainedModel, PreTrainedTokenizerBas
     model = AutoModelForCausalLM.from_pretrained(
         source.repository, revision=source.revision, dtype="auto"
     )
+    return model, tokenizer
+
+
+def require_folder(source: FolderModel) -> None:
+    """Raise StudyError unless the folder of a model is there and holds the pinned files."""
+    if not (Path(source.path) / "config.json").is_file():
+        raise StudyError(f"model.path: {source.path} is no folder of a model: no config.json in it")
+    if (found := weights_sha256(Path(source.path))) != source.sha256:
+        raise StudyError(
+            f"model.sha256: the files of {source.path} have {found}, the study names {source.sha256}"
+        )
+
+
+def _from_folder(source: FolderModel) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    require_folder(source)
+    tokenizer = AutoTokenizer.from_pretrained(source.path, local_files_only=True)
+    model = AutoModelForCausalLM.from_pretrained(source.path, dtype="auto", local_files_only=True)
     return model, tokenizer
 
 

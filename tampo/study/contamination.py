@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tampo.problems.catalogue import CATALOGUE, Generated, root
+from tampo.problems.catalogue import CATALOGUE, Hub, root
 from tampo.problems.overlap import NEAR, OVERLAP, Match, find_overlap
 from tampo.problems.problem_sets import ProblemSetError, load_problems
 from tampo.study.study import Study, StudyError
@@ -140,7 +140,7 @@ class _Reader:
         self.sizes: dict[str, int] = {}
 
     def read(self, name: str, limit: int | None = None) -> list[dict[str, Any]] | None:
-        from_hub = self.data_dir is None and not isinstance(CATALOGUE[root(name)].source, Generated)
+        from_hub = self.data_dir is None and isinstance(CATALOGUE[root(name)].source, Hub)
         if from_hub and not self.hub:
             self.unread[name] = "to be read from the hub"
             return None

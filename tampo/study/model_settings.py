@@ -20,6 +20,16 @@ class HubModel(Closed):
     """Full commit hash: a branch name could move between two runs of a study."""
 
 
+class FolderModel(Closed):
+    """A model of your own: a folder of safetensors, config and tokenizer as transformers writes them."""
+
+    source: Literal["folder"]
+    path: str
+    """Its path, which starts at the working directory."""
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """Checksum of the folder's files; `python -m tampo check` says what it is."""
+
+
 class PackageModel(Closed):
     """A GGUF file inside a pinned Python package, dequantised to safetensors."""
 
@@ -100,7 +110,9 @@ class PretrainedHere(Closed):
     settings: PretrainSettings = PretrainSettings()
 
 
-Model = Annotated[HubModel | PackageModel | PretrainedHere, Field(discriminator="source")]
+Model = Annotated[
+    HubModel | FolderModel | PackageModel | PretrainedHere, Field(discriminator="source")
+]
 
 
 class ColdStart(Closed):

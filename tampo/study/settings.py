@@ -64,7 +64,7 @@ class Training(Closed):
     """GRPO as every method of the study runs it; methods differ in their temperature policy."""
 
     problems: str
-    """Training set: a name in `tampo.problems.problem_sets.CATALOGUE`."""
+    """Training set: a name in `tampo.problems.problem_sets.CATALOGUE` or one of `problem_sets`."""
     steps: Count = 200
     """Optimiser steps, one rollout batch each [P]; with `iterations` n, one for n steps."""
     prompts_per_step: Count = 12
@@ -165,11 +165,24 @@ class Training(Closed):
         return -(-int(self.steps * self.warmup_ratio * 1e9) // 10**9)
 
 
+class OwnProblems(Closed):
+    """A problem set in a file of your own, for training or as a benchmark."""
+
+    file: Annotated[str, Field(pattern=r"\.(jsonl|csv|parquet)$")]
+    """JSON lines, CSV or Parquet; its path starts at the working directory."""
+    columns: dict[str, str] = {}
+    """Column of the file for a key of a problem, such as `problem`, `answer`, `id` or `solution`; a key
+    that is not named here is the column of its own name."""
+    grader: str | None = None
+    """`path/to/file.py:function`, called with a response and its problem and returning True, False, or
+    None for no answer; null for the grader of this package."""
+
+
 class Benchmark(Closed):
     """One evaluation set and how much of it is sampled."""
 
     name: Name
-    """A name in `tampo.problems.problem_sets.CATALOGUE`; there is one lm-eval task document for each."""
+    """A name in `tampo.problems.problem_sets.CATALOGUE` or one of `problem_sets`."""
     samples: Count = 8
     """Responses per problem n; Pass@k needs n >= k."""
     limit: Count | None = None

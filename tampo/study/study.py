@@ -14,11 +14,20 @@ from tampo.problems.problem_sets import identity
 from tampo.problems.prompts import Prompt
 from tampo.study.model_settings import ColdStart, Model
 from tampo.study.resources import Resources, accumulation_steps
-from tampo.study.settings import Benchmark, Closed, Evaluation, Name, Statistics, Training
+from tampo.study.settings import (
+    Benchmark,
+    Closed,
+    Evaluation,
+    Name,
+    OwnProblems,
+    Statistics,
+    Training,
+)
 from tampo.study.validation import explain
-from tampo.temperature.policy_file import code_of, is_file
+from tampo.temperature.policy_file import is_file
 from tampo.temperature.protocol import PolicyContext
 from tampo.temperature.registry import policy_class, policy_settings
+from tampo.user_code import code_of
 
 UNTRAINED = "untrained"
 """Policy name of the method that is the base model itself."""
@@ -71,6 +80,8 @@ class Study(Closed):
     statistics: Statistics = Statistics()
     resources: Resources = Resources()
     tables: list[Table] = Field(min_length=1)
+    problem_sets: dict[Name, OwnProblems] = Field(default={}, exclude_if=lambda sets: not sets)
+    """Problem sets of your own by the name that `training.problems` and `benchmarks` use."""
     data_dir: str | None = None
     """Folder of canonical JSONL files to read problem sets from instead of the hub."""
     allow_overlap: Annotated[str, Field(pattern=r"\S")] | None = Field(
@@ -84,6 +95,7 @@ class Study(Closed):
         _no_repeats("methods", [m.name for m in self.methods])
         _no_repeats("benchmarks", [b.name for b in self.benchmarks])
         _no_repeats("tables", [t.name for t in self.tables])
+        self._add_problem_sets()
         for method in self.methods:
             self._check_method(method)
         for method in self.methods:
@@ -95,6 +107,25 @@ class Study(Closed):
             raise StudyError("tables: no table named 'table1', which results/table1.csv needs")
         self._check_catalogue()
         return self
+
+    def _add_problem_sets(self) -> None:
+        """Let the study's own sets be found by name, and refuse those that could not be used."""
+        from tampo.grading.own_grader import GraderFault, own_grader
+        from tampo.problems.catalogue import OwnFile, add_own
+        from tampo.problems.problem_sets import OPTIONAL, REQUIRED
+
+        for name, own in self.problem_sets.items():
+            key = f"problem_sets.{name}"
+            _known(f"{key}.columns", list(own.columns), [*REQUIRED, *OPTIONAL])
+            try:
+                if own.grader is not None:
+                    own_grader(own.grader)
+            except GraderFault as fault:
+                raise StudyError(f"{key}.grader: {fault}") from None
+        try:
+            add_own({n: OwnFile(o.file, o.columns, o.grader) for n, o in self.problem_sets.items()})
+        except ValueError as error:
+            raise StudyError(f"problem_sets: {error}") from None
 
     def _check_method(self, method: Method) -> None:
         key = f"methods.{method.name}"
@@ -155,12 +186,12 @@ class Study(Closed):
 
     def _check_catalogue(self) -> None:
         from tampo.grading.rewards import REWARDS
-        from tampo.problems.catalogue import BENCHMARKS, CATALOGUE
+        from tampo.problems.catalogue import CATALOGUE, benchmarks
 
         for key, name in self.training_sets.items():
             solved = [n for n, entry in CATALOGUE.items() if entry.solutions]
             _known(key, [name], solved if key == COLD_START_PROBLEMS else CATALOGUE)
-        _known("benchmarks", [b.name for b in self.benchmarks], BENCHMARKS)
+        _known("benchmarks", [b.name for b in self.benchmarks], benchmarks())
         _known("training.rewards", [r.name for r in self.training.rewards], REWARDS)
         self._check_overlap()
         for benchmark in self.benchmarks:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 from lm_eval.api.task import Task
 from lm_eval.tasks import TaskManager
 
@@ -9,6 +12,16 @@ from tampo import layout
 from tampo.study.study import Study
 from tampo.tasks import TASKS
 from tampo.tasks.benchmark import count_outcomes
+
+BASE = Path(str(TASKS)) / "_base.yaml"
+OWN_DOCUMENT = """include: {base}
+task: {name}
+dataset_kwargs:
+  problems: {name}
+metadata:
+  version: 1.0
+"""
+"""The document of a benchmark in a file of the user's own."""
 
 
 def load_tasks(study: Study) -> dict[str, Task]:
@@ -20,7 +33,14 @@ def load_tasks(study: Study) -> dict[str, Task]:
     Raises:
         ValueError: a benchmark has no task document.
     """
-    manager = TaskManager(include_path=str(TASKS), include_defaults=False)
+    with tempfile.TemporaryDirectory() as own:
+        for name in study.problem_sets:
+            (Path(own) / f"{name}.yaml").write_text(OWN_DOCUMENT.format(base=BASE, name=name))
+        manager = TaskManager(include_path=[str(TASKS), own], include_defaults=False)
+        return _load(manager, study)
+
+
+def _load(manager: TaskManager, study: Study) -> dict[str, Task]:
     settings = study.evaluation
     unknown = [b.name for b in study.benchmarks if b.name not in manager.all_subtasks]
     if unknown:

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import inspect
 import json
-import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +20,7 @@ from tampo.temperature.protocol import (
     RolloutFeedback,
     TemperaturePolicy,
 )
+from tampo.user_code import raised_in, shown
 
 LARGEST_LOGIT = 1e4
 """Far beyond what models give; a temperature that sends it to infinity has no distribution."""
@@ -180,20 +179,6 @@ def place_of(cls: type[Any], method: str | None = None) -> str:
     except (OSError, TypeError):
         return shown(file)
     return f"{shown(file)}:{line}"
-
-
-def raised_in(error: BaseException, file: str | None) -> str | None:
-    """Return `file:line` of the last frame of an error's traceback that lies in `file`, or None."""
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"{shown(error.filename)}:{error.lineno}"
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
-    return f"{shown(frames[-1].filename)}:{frames[-1].lineno}" if frames else None
-
-
-def shown(file: str) -> str:
-    """Return a path as a reader at the working directory would write it."""
-    path, here = Path(file), Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def _is_temperature(value: Any) -> bool:

@@ -11,11 +11,11 @@ from tampo.temperature.guarded_policy import (
     GuardedPolicy,
     PolicyFault,
     place_of,
-    raised_in,
     source_of,
 )
 from tampo.temperature.policy_file import class_from_file, is_file
 from tampo.temperature.protocol import PolicyContext, PolicySettings, TemperaturePolicy
+from tampo.user_code import raised_in
 
 REGISTRY: dict[str, str] = {
     "cosine": "baselines.cosine:Cosine",

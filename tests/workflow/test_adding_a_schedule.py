@@ -1,40 +1,18 @@
 """docs/adding-a-schedule.md, followed to the letter: its files are written, its commands are run."""
 
 import itertools
-import os
 import re
-import shlex
-import subprocess
-import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
+from support.followed_page import commands_of, files_of, follow
 from support.paths import ROOT
 from support.workflow_runs import copy_project, planned
 
 from tampo.files import read_jsonl
 
 PAGE = (ROOT / "docs" / "adding-a-schedule.md").read_text()
-FILES = re.findall(r"^File `([^`]+)`:\n\n```\w+\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-COMMANDS = [
-    line
-    for block in re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-    for line in block.splitlines()
-]
-
-
-def follow(project, command):
-    """Run a command of the page as inside the environment that it asks for."""
-    environment = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        # The copy's package and not the checkout's, as in a clone of one's own.
-        "PYTHONPATH": str(project),
-    }
-    return subprocess.run(
-        shlex.split(command), cwd=project, env=environment, capture_output=True, text=True
-    )
+FILES, COMMANDS = files_of(PAGE), commands_of(PAGE)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from tampo.layout import HIGH, LOW, METHOD
 from tampo.records.outcomes import Outcomes
 from tampo.records.run_json import ModelRun, TrainRun
 from tampo.records.run_records import RunRecord, hours
-from tampo.study.model_settings import HubModel, PackageModel
+from tampo.study.model_settings import FolderModel, HubModel, PackageModel
 from tampo.study.study import Study
 
 OVERLAP_ALLOWED = "Training problems may be benchmark problems"
@@ -130,6 +130,8 @@ def _source_name(study: Study) -> str:
         return f"{model.repository} at {model.revision[:SHORT]}"
     if isinstance(model, PackageModel):
         return f"{Path(model.file).name} of {model.requirement}"
+    if isinstance(model, FolderModel):
+        return f"{Path(model.path).name} with checksum {model.sha256[:SHORT]}"
     return f"pretrained here on arithmetic, seed {model.seed}"
 
 

@@ -56,7 +56,7 @@ def methods_run(folder: Path, model: dict[str, Any], precision: str, progress: P
     """Make the base model, train both methods and evaluate them; every step must sample and score."""
     folder.mkdir(parents=True)
     study = study_on(model, precision)
-    (folder / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
+    (folder / layout.STUDY_COPY).write_text(yaml.safe_dump(study, sort_keys=False))
     log, base = folder / "log.txt", folder / "model"
     try:
         finish(tampo(folder, "model", "--out", base), log)

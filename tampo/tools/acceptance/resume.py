@@ -55,7 +55,7 @@ STUDY: dict[str, Any] = {
 
 def tampo(folder: Path, *words: str | Path) -> list[str]:
     """Return the command of a stage of the study in `folder`."""
-    study = ["--study", str(folder / "study.yaml")]
+    study = ["--study", str(folder / layout.STUDY_COPY)]
     return [sys.executable, "-m", "tampo", str(words[0]), *study, *map(str, words[1:])]
 
 
@@ -75,7 +75,7 @@ def finish(command: list[str], log: Path) -> None:
 def resume_is_exact(folder: Path, progress: Progress) -> Outcome:
     """Stop a run by SIGTERM, go on, and compare it with an undisturbed run of the same settings."""
     folder.mkdir(parents=True)
-    (folder / "study.yaml").write_text(yaml.safe_dump(STUDY, sort_keys=False))
+    (folder / layout.STUDY_COPY).write_text(yaml.safe_dump(STUDY, sort_keys=False))
     model, log = folder / "model", folder / "log.txt"
     finish(tampo(folder, "model", "--out", model), log)
     progress("resume: base model made")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from tampo.problems.catalogue import CATALOGUE
+from tampo.problems.problem_sets import problem_count
 from tampo.records.run_json import AnyRun, EvaluateRun, ModelRun, TrainRun
 from tampo.study.model_settings import ColdStart
 from tampo.study.study import Study
@@ -40,8 +40,8 @@ def disagreements(study: Study, method: str | None, seed: int | None, run: AnyRu
         here["benchmarks"] = {
             benchmark.name: {
                 "problems": min(
-                    benchmark.limit or CATALOGUE[benchmark.name].count,
-                    CATALOGUE[benchmark.name].count,
+                    benchmark.limit or problem_count(benchmark.name),
+                    problem_count(benchmark.name),
                 ),
                 "samples": benchmark.samples,
             }

@@ -16,7 +16,7 @@ from tampo.models.wheels import download_wheel
 from tampo.records.provenance import REVISION, source_revision
 from tampo.records.run_json import PrefetchRun, read_run
 from tampo.stages.prefetch import prefetch
-from tampo.study.model_settings import HubModel, PackageModel
+from tampo.study.model_settings import FolderModel, HubModel, PackageModel
 from tampo.study.study import UNTRAINED, Study
 from tampo.tools.box.environment import HERE, make_wheels
 from tampo.tools.box.manifest import Packed
@@ -114,7 +114,7 @@ def _source(study: Study, file: Path) -> tuple[Members, dict[str, Any]]:
     members: dict[str, Path] = {
         name: ROOT / name for name in names if (ROOT / name).is_symlink() or (ROOT / name).is_file()
     }
-    beside = {f"workflow/studies/{study.name}.yaml": file} | _policies(study)
+    beside = {f"workflow/studies/{study.name}.yaml": file} | _own_files(study)
     for name, path in beside.items():
         own = members.get(name)
         if own is None or own.read_bytes() != path.read_bytes():
@@ -125,21 +125,25 @@ def _source(study: Study, file: Path) -> tuple[Members, dict[str, Any]]:
     return members | {REVISION: record.encode()}, revision
 
 
-def _policies(study: Study) -> dict[str, Path]:
-    """Return the files of policies that are the user's own, by the path that the study names."""
-    files = {}
-    for method in study.methods:
-        name = method.policy.rpartition(":")[0]
-        if not name.endswith(".py"):
-            continue
+def _own_files(study: Study) -> dict[str, Path]:
+    """Return the files that are the user's own, by the path that the study names.
+
+    Policies, problem sets and graders.
+    """
+    named = {f"methods.{m.name}.policy": m.policy.rpartition(":")[0] for m in study.methods}
+    named = {key: name for key, name in named.items() if name.endswith(".py")}
+    for set_name, own in study.problem_sets.items():
+        named[f"problem_sets.{set_name}.file"] = own.file
+        if own.grader is not None:
+            named[f"problem_sets.{set_name}.grader"] = own.grader.rpartition(":")[0]
+    for key, name in named.items():
         inside = not Path(name).is_absolute() and ".." not in Path(name).parts
         if not inside or not Path(name).is_file():
             raise BoxError(
-                f"methods.{method.name}.policy: the file must lie below the folder that the command "
-                f"runs in, to lie there on the box too (got {name!r})"
+                f"{key}: the file must lie below the folder that the command runs in, to lie there on "
+                f"the box too (got {name!r})"
             )
-        files[name] = Path(name)
-    return files
+    return {name: Path(name) for name in named.values()}
 
 
 def _model(study: Study, file: Path, scratch: Path, results: Path) -> tuple[Members, str]:
@@ -153,7 +157,7 @@ def _model(study: Study, file: Path, scratch: Path, results: Path) -> tuple[Memb
         except RuntimeError as error:
             raise BoxError(f"model.requirement: {error}") from None
         return {f"wheels/{wheel.name}": wheel}, f"wheel {study.model.requirement}"
-    if isinstance(study.model, HubModel):
+    if isinstance(study.model, HubModel | FolderModel):
         folder = results / study.name / layout.MODEL
         if not (folder / layout.RUN_JSON).is_file():
             raise BoxError(

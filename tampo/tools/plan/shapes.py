@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
-from tampo.study.model_settings import HubModel, Model, PackageModel
+from tampo.study.model_settings import FolderModel, HubModel, Model, PackageModel
 from tampo.study.settings import Lora
 from tampo.study.study import StudyError
 
@@ -90,6 +92,8 @@ def shape_of(model: Model) -> ModelShape:
     Raises:
         StudyError: the model is neither in `SHAPES` nor described by the study.
     """
+    if isinstance(model, FolderModel):
+        return _from_config(Path(model.path) / "config.json")
     if isinstance(model, HubModel | PackageModel):
         name = model.repository if isinstance(model, HubModel) else model.file
         if name not in SHAPES:
@@ -113,3 +117,24 @@ def shape_of(model: Model) -> ModelShape:
         qkv_bias=True,
         stored_bytes=4,
     )
+
+
+def _from_config(file: Path) -> ModelShape:
+    """Return the shape that a model's own config.json tells."""
+    if not file.is_file():
+        raise StudyError(f"model.path: {file.parent} is no folder of a model: no config.json in it")
+    config = json.loads(file.read_text(encoding="utf-8"))
+    try:
+        return ModelShape(
+            layers=config["num_hidden_layers"],
+            hidden=config["hidden_size"],
+            heads=config["num_attention_heads"],
+            kv_heads=config.get("num_key_value_heads") or config["num_attention_heads"],
+            intermediate=config["intermediate_size"],
+            vocabulary=config["vocab_size"],
+            tied=config.get("tie_word_embeddings", False),
+            qkv_bias=config.get("attention_bias", config.get("model_type") == "qwen2"),
+            stored_bytes=4 if config.get("dtype") == "float32" else 2,
+        )
+    except KeyError as key:
+        raise StudyError(f"model: the plan cannot tell its shape: {file} has no {key}") from None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from tampo.problems.catalogue import CATALOGUE
+from tampo.problems.problem_sets import problem_count
 from tampo.study.resources import accumulation_steps
 from tampo.study.settings import Benchmark, Training
 from tampo.study.study import Study
@@ -126,7 +126,7 @@ def step_seconds(
 
 def _problems(benchmark: Benchmark, batch: int) -> int:
     """Return how many problems are sampled: whole batches up to the limit, as evaluation does."""
-    count = CATALOGUE[benchmark.name].count
+    count = problem_count(benchmark.name)
     if benchmark.limit is None:
         return count
     return min(count, math.ceil(benchmark.limit / batch) * batch)
@@ -134,7 +134,7 @@ def _problems(benchmark: Benchmark, batch: int) -> int:
 
 def _evaluation_batch(study: Study, benchmark: Benchmark, assumed: Assumptions) -> Responses:
     evaluation = study.evaluation
-    problems = min(evaluation.problems_per_batch, CATALOGUE[benchmark.name].count)
+    problems = min(evaluation.problems_per_batch, problem_count(benchmark.name))
     return Responses(
         count=problems * benchmark.samples,
         prompt=min(assumed.prompt_tokens, study.training.max_prompt_tokens),

@@ -175,7 +175,7 @@ BROKEN = {
     "unknown kind of model": (
         "model.source",
         "zoo",
-        ["model.source: must be one of hub, package, pretrain (got 'zoo')"],
+        ["model.source: must be one of hub, folder, package, pretrain (got 'zoo')"],
     ),
     "revision that can move": (
         "model",

@@ -11,7 +11,7 @@ from lm_eval.tasks import TaskManager
 from support.studies import micro_study
 
 from tampo.models.pretrain import build_tokenizer
-from tampo.problems.catalogue import BENCHMARKS, CATALOGUE, Generated
+from tampo.problems.catalogue import CATALOGUE, Generated, benchmarks
 from tampo.problems.problem_sets import load_problems
 from tampo.problems.prompts import Prompt, messages
 from tampo.sampling.partial import Response
@@ -20,6 +20,7 @@ from tampo.tasks import TASKS, benchmark
 from tampo.tasks.loading import load_tasks
 
 FIVE = {"aime24": 30, "math500": 500, "amc23": 40, "minerva": 272, "olympiadbench": 675}
+BENCHMARKS = benchmarks()
 GENERATED = [name for name in BENCHMARKS if isinstance(CATALOGUE[name].source, Generated)]
 
 
@@ -110,7 +111,9 @@ def test_a_study_sets_sampling_repeats_limit_and_metrics():
 
 
 def test_a_training_set_has_no_document():
-    study = SimpleNamespace(benchmarks=[Benchmark(name="open-s1")], evaluation=Evaluation())
+    study = SimpleNamespace(
+        benchmarks=[Benchmark(name="open-s1")], evaluation=Evaluation(), problem_sets={}
+    )
     with pytest.raises(ValueError, match="no task document for open-s1; there are aime24"):
         load_tasks(study)
 
