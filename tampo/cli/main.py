@@ -15,7 +15,7 @@ from tampo.files import FolderInUse
 from tampo.study.study import StudyError
 from tampo.temperature.guarded_policy import PolicyFault
 from tampo.tools.box.parts import BoxError
-from tampo.training.stop_signals import EXIT_CODE, Stopped
+from tampo.training.stop_signals import EXIT_CODE, Stopped, tell_launcher
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,6 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     except BoxError as error:
         return _failed(error, error.code)
     except Stopped as error:
+        tell_launcher()
         return _failed(error, EXIT_CODE)
     except PolicyFault as error:
         # What the user's own code raised is told whole; the last line says where.

@@ -17,11 +17,13 @@ def _model(args: argparse.Namespace) -> None:
     make_model(study_of(args), args.out)
 
 
-def _train(args: argparse.Namespace) -> None:
+def _train(args: argparse.Namespace) -> int | None:
     from tampo.training.launch import launch
 
     study = study_of(args)
-    launch(study.resources.train, study.training_of(args.method), args.words)
+    code = launch(study.resources.train, study.training_of(args.method), args.words)
+    if code is not None:
+        return code
 
     from tampo.stages.light_transformers import import_light_transformers
 
@@ -29,6 +31,7 @@ def _train(args: argparse.Namespace) -> None:
     from tampo.stages.train import train
 
     train(study, args.method, args.seed, args.model, args.out, args.recorded)
+    return None
 
 
 def _prefetch(args: argparse.Namespace) -> None:

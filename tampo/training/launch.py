@@ -1,33 +1,60 @@
 """The processes of a training run: one, or several under `accelerate launch`.
 
-`python -m tampo train` starts as one process. Where the study's resources name more, it turns into
-the launcher, which starts the same command once per process.
+`python -m tampo train` starts as one process. Where the study's resources name more, it starts the
+launcher, which starts the same command once per process, and hands its stop signals on to them.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import signal
+import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+
+import psutil
 
 from tampo.study.resources import TrainResources, accumulation_steps
 from tampo.study.settings import Training
+from tampo.training.stop_signals import EXIT_CODE, SIGNALS, STOPPED_FILE
 
 LAUNCHED = "LOCAL_RANK"
 """Set by the launcher in each of its processes."""
 
 
+CONFIG = {
+    "compute_environment": "LOCAL_MACHINE",
+    "distributed_type": "NO",
+    "machine_rank": 0,
+    "mixed_precision": "no",
+    "num_machines": 1,
+    "num_processes": 1,
+}
+"""accelerate's configuration, which options of the command override: a user's own default file, made for
+something else, would fill in what no option says."""
+
+
 def launch_command(
-    resources: TrainResources, training: Training, arguments: Sequence[str]
+    resources: TrainResources, training: Training, arguments: Sequence[str], config: Path
 ) -> list[str]:
     """Return the command that runs `python -m tampo <arguments>` once per process.
+
+    Args:
+        resources: of the training job.
+        training: its settings.
+        arguments: of `python -m tampo`.
+        config: file that holds `CONFIG` as JSON.
 
     Raises:
         ValueError: the completions of a step do not divide over the processes; names the numbers.
     """
     steps = accumulation_steps(training, resources.num_processes)
-    command = [sys.executable, "-m", "accelerate.commands.launch"]
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(config)]
     if resources.engine == "ddp":
         # It also starts processes without GPUs; accelerate's --cpu starts a single one.
         command += ["--multi_gpu"]
@@ -48,7 +75,7 @@ def launch_command(
 def launch_environment(resources: TrainResources) -> dict[str, str]:
     """Return the variables that the launcher needs besides those of this process."""
     # Stop signals are for the processes that train: the launcher would kill them 30 s after its own.
-    variables = {"TORCHELASTIC_SIGNALS_TO_HANDLE": "SIGINT"}
+    variables = {"PET_SIGNALS_TO_HANDLE": "SIGINT"}
     return variables if resources.gpus else variables | {"ACCELERATE_USE_CPU": "true"}
 
 
@@ -57,18 +84,49 @@ def launch(
     training: Training,
     arguments: Sequence[str],
     environment: Mapping[str, str] = os.environ,
-) -> None:
-    """Become the launcher of `arguments` where the run has several processes and is not launched.
+) -> int | None:
+    """Run `arguments` in several processes where the run has several and is not launched yet.
 
-    Returns where nothing has to be launched, else never.
+    SIGTERM and SIGUSR1 to this process reach those that train.
+
+    Returns:
+        None where nothing has to be launched; else 0, `EXIT_CODE` where the run was stopped and can go
+        on, or the launcher's own code.
 
     Raises:
         ValueError: the completions of a step do not divide over the processes.
     """
     if resources.num_processes == 1 or LAUNCHED in environment:
-        return
-    command = launch_command(resources, training, arguments)
-    sys.stderr.write(f"launching {' '.join(command)}\n")
-    for number in (signal.SIGTERM, signal.SIGUSR1):
-        signal.signal(number, signal.SIG_IGN)
-    os.execve(command[0], command, {**environment, **launch_environment(resources)})
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        config, stopped = Path(folder) / "accelerate.json", Path(folder) / "stopped"
+        config.write_text(json.dumps(CONFIG))
+        command = launch_command(resources, training, arguments, config)
+        sys.stderr.write(f"launching {' '.join(command)}\n")
+        own = launch_environment(resources) | {STOPPED_FILE: str(stopped)}
+        with _forwarded(command, {**environment, **own}) as launcher:
+            code = launcher.wait()
+        return EXIT_CODE if stopped.exists() else code
+
+
+@contextlib.contextmanager
+def _forwarded(
+    command: Sequence[str], environment: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start the launcher, and hand stop signals on to the processes that it started."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in SIGNALS}
+    # It ignores them, as it does while they are ignored here; a cluster sends them to every process.
+    launcher = subprocess.Popen(command, env=environment)
+
+    def forward(number: int, frame: FrameType | None) -> None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for process in psutil.Process(launcher.pid).children():
+                process.send_signal(number)
+
+    try:
+        for number in SIGNALS:
+            signal.signal(number, forward)
+        yield launcher
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

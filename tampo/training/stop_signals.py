@@ -6,12 +6,17 @@ limit.
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+STOPPED_FILE = "TAMPO_STOPPED_FILE"
+"""Names the file that a launched process makes when it was stopped: the launcher's exit code does not
+tell."""
 EXIT_CODE = 75
 """What sysexits.h calls a temporary failure: the same command, started again, continues."""
 
@@ -49,3 +54,9 @@ def stop_request() -> Iterator[StopRequest]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def tell_launcher() -> None:
+    """Say to the process that launched this one, if there is one, that the run was stopped."""
+    if STOPPED_FILE in os.environ:
+        Path(os.environ[STOPPED_FILE]).touch()
