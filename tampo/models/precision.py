@@ -1,14 +1,37 @@
-"""Whether this process's device supports the precision that a study asks for."""
+"""Whether this process has the GPUs, and their precision, that a study asks for."""
 
 from __future__ import annotations
+
+import os
 
 import torch
 
 from tampo.study.settings import Precision
+from tampo.study.study import StudyError
 
 BF16_SINCE = (8, 0)
 """Compute capability of the first GPUs with bf16 units (Ampere). torch emulates it on older ones,
 many times slower."""
+
+
+def require_gpus(key: str, asked: int) -> None:
+    """Raise where a job that asked for GPUs sees fewer: it would run on the CPU for days.
+
+    Args:
+        key: key of the study that asks, for the message.
+        asked: GPUs of the job.
+
+    Raises:
+        StudyError: names the key, what this process sees, and what hides GPUs.
+    """
+    if (seen := torch.cuda.device_count()) >= asked:
+        return
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    hidden = "" if visible is None else f" (CUDA_VISIBLE_DEVICES={visible})"
+    raise StudyError(
+        f"{key}: {asked}, but this process sees {seen}{hidden}; run it on a machine that has them, or "
+        f"set {key} to {seen}"
+    )
 
 
 def require_precision(key: str, precision: Precision) -> None:

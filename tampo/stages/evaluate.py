@@ -25,7 +25,7 @@ from transformers import AutoTokenizer, GenerationConfig, PreTrainedTokenizerBas
 from tampo import layout
 from tampo.files import sha256_of, sole_writer, to_jsonl, write_atomically
 from tampo.grading import GRADER_VERSION
-from tampo.models.precision import require_precision
+from tampo.models.precision import require_gpus, require_precision
 from tampo.models.suitability import require_tokenizer
 from tampo.problems import prompts
 from tampo.problems.problem_sets import fingerprint, load_problems, source
@@ -78,6 +78,7 @@ def evaluate(
     """
     started = time.time()
     study.method(method)
+    require_gpus("resources.evaluate.gpus", study.resources.evaluate.gpus)
     require_precision("evaluation.precision", study.evaluation.precision)
     checkpoint, out = Path(checkpoint), Path(out)
     arguments = {

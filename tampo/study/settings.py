@@ -126,6 +126,17 @@ class Training(Closed):
     """Train adapters instead of all weights; null trains all weights [P]."""
     rollout_backend: Literal["hf", "vllm"] = "hf"
     """Engine that samples rollouts."""
+    rollout_correction: Literal["off", "token"] = Field(
+        default="off", exclude_if=lambda value: value == "off"
+    )
+    """What the loss makes of the difference between vLLM's log-probabilities and its own: nothing, as the
+    recipe's TRL had it [O], or a weight per token, their ratio truncated at `rollout_correction_cap`
+    (truncated importance sampling, Yao et al. 2025). A weight per sequence, TRL's default, shrinks with
+    length and temperature, and is not offered."""
+    rollout_correction_cap: Annotated[float, Field(gt=1, allow_inf_nan=False)] = Field(
+        default=2.0, exclude_if=lambda value: value == 2.0
+    )
+    """Largest weight of a token (Yao et al. 2025)."""
     checkpoint_every: Count = 25
     """Steps between resumable checkpoints."""
     trajectories_every: Count = 1
@@ -141,6 +152,11 @@ class Training(Closed):
             raise ValueError(
                 f"prompts_per_step * group_size = {self.completions_per_step} "
                 f"must be a multiple of micro_batch = {self.micro_batch}"
+            )
+        if self.rollout_correction != "off" and self.rollout_backend != "vllm":
+            raise ValueError(
+                f"rollout_correction: {self.rollout_correction} corrects vLLM's log-probabilities; with "
+                f"rollout_backend: {self.rollout_backend} the sampler's are the loss's; legal: off"
             )
         if self.logprob_temperature == "one" and self.rollout_backend == "vllm":
             raise ValueError(

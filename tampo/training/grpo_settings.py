@@ -91,6 +91,10 @@ def grpo_config(training: Training, output_dir: Path, seed: int) -> GRPOConfig:
         fp16=training.precision == "fp16",
         gradient_checkpointing=training.gradient_checkpointing,
         use_vllm=training.rollout_backend == "vllm",
+        # TRL's default is one weight a sequence, which depends on length and temperature.
+        vllm_importance_sampling_correction=training.rollout_correction == "token",
+        vllm_importance_sampling_mode="token_truncate",
+        vllm_importance_sampling_clip_max=training.rollout_correction_cap,
         vllm_max_model_length=training.max_prompt_tokens + training.max_completion_tokens,
         use_cpu=on_cpu,
         seed=seed % 2**31,

@@ -50,3 +50,16 @@ def entropy_mean_correction(
     """
     total = (entropies * mask).sum()
     return total / (mask.sum().clamp(min=1.0) * accumulation) - total / step_tokens.clamp(min=1.0)
+
+
+def correction_sums(weights: torch.Tensor, mask: torch.Tensor, cap: float | None) -> torch.Tensor:
+    """Return [1, 3] sum of the weights [B, L] of a correction, of those at the cap, and of the tokens."""
+    own = weights.double()[mask.bool()]
+    at_cap = (own >= (float("inf") if cap is None else cap)).double()
+    return torch.stack([own.sum(), at_cap.sum(), torch.ones_like(own).sum()])[None]
+
+
+def correction_summary(sums: torch.Tensor) -> dict[str, float]:
+    """Return mean weight and truncated fraction of a step from the sums [n, 3] of its n processes."""
+    total, at_cap, tokens = sums.sum(dim=0).tolist()
+    return {"correction_weight": total / tokens, "correction_truncated": at_cap / tokens}

@@ -62,7 +62,12 @@ from tampo.training.rollout_state import RolloutState, load_rollout, save_rollou
 from tampo.training.run_log import RunLog
 from tampo.training.scoring import Scoring, score_completions
 from tampo.training.step_log import StepLog
-from tampo.training.step_loss import entropy_mean_correction, group_weights
+from tampo.training.step_loss import (
+    correction_summary,
+    correction_sums,
+    entropy_mean_correction,
+    group_weights,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -155,6 +160,11 @@ class TemperatureGRPOTrainer(GRPOTrainer):
             self._compare(self._scoring, output)
             output["sampling_temperature"] = temperatures
             self._finish_rollout(output)
+        if (weights := output.get("importance_sampling_ratio")) is not None:
+            sums = correction_sums(
+                weights, output["completion_mask"], self.args.vllm_importance_sampling_clip_max
+            )
+            self._summary |= correction_summary(self.accelerator.gather(sums))
         # Tensors of the batch follow their trajectory through TRL's shuffling and splitting.
         output["row"] = torch.tensor(rows, device=temperatures.device)
         output["sampling_temperature"] = temperatures

@@ -133,8 +133,9 @@ class Jobs:
             "runtime": lambda wildcards, attempt: wanted.minutes_of(attempt),
             "cpus_per_task": threads,
         }
-        # Asking a cluster for no GPU is another request than not asking.
-        return resources | ({"gpu": wanted.gpus} if wanted.gpus else {})
+        # Asking a cluster for no GPU is another request than not asking. Several must be of one node: the
+        # launcher starts its processes there.
+        return resources | ({"gpu": wanted.gpus, "nodes": 1} if wanted.gpus else {})
 
     # What makes a job run again ------------------------------------------------------------------
 

@@ -201,6 +201,7 @@ def test_the_profile_plans_the_paper_study_with_its_resources(tmp_path):
     for rule in ("train", "evaluate"):
         for job in asked[rule]:
             assert job["gpu"] == str(resources[rule]["gpus"])
+            assert job["nodes"] == "1"
             assert job["mem_mb"] == str(resources[rule]["mem_mb"])
             assert job["runtime"] == str(resources[rule]["minutes"])
             processes = resources[rule]["gpus"]

@@ -21,6 +21,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl.generation import vllm_generation
 from trl.trainer import grpo_trainer
 
+import tampo.training.trainer
 from tampo.problems.arithmetic import generate
 from tampo.sampling import sampler
 from tampo.sampling.vllm_rollouts import SeededRequests
@@ -72,7 +73,8 @@ def sampling_params(request, monkeypatch):
 class Engine:
     """The parts of `vllm.LLM` that TRL uses; keeps every request."""
 
-    def __init__(self, folder, processing_class, shift):
+    def __init__(self, folder, processing_class, shift, noise=0.0):
+        self.noise, self.random = noise, torch.Generator().manual_seed(0)
         self.model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
         self.tokenizer, self.shift = processing_class, shift
         self.calls, self.syncs = [], 0
@@ -101,10 +103,14 @@ class Engine:
                 eos_token_ids=[self.tokenizer.eos_token_id],
                 pad_token_id=self.tokenizer.pad_token_id,
             )
+        reported = [
+            (torch.tensor(row) + self.noise * torch.randn(len(row), generator=self.random)).tolist()
+            for row in drawn.log_probs
+        ]
         return [
             SimpleNamespace(prompt_token_ids=prompt["prompt_token_ids"], outputs=[one])
             for prompt, one in zip(
-                prompts, map(_completion, drawn.token_ids, drawn.log_probs), strict=True
+                prompts, map(_completion, drawn.token_ids, reported), strict=True
             )
         ]
 
@@ -127,17 +133,17 @@ class Drawn(OpenLoopPolicy):
         pass
 
 
-def stand_in(model, monkeypatch, shift=0.0):
+def stand_in(model, monkeypatch, shift=0.0, noise=0.0):
     """Let TRL make our engine where it would start vLLM's."""
 
     class Generation(vllm_generation.VLLMGeneration):
         def _init_vllm(self):
-            self.llm = Engine(model, self.processing_class, shift)
+            self.llm = Engine(model, self.processing_class, shift, noise)
 
     monkeypatch.setattr(grpo_trainer, "VLLMGeneration", Generation)
 
 
-def trained(model, folder, backend="vllm", base_seed=1, precision="fp32"):
+def trained(model, folder, backend="vllm", base_seed=1, precision="fp32", **changes):
     """Train for two steps of two groups of four; return the trainer."""
     torch.set_num_threads(1)
     training = Training(
@@ -156,6 +162,7 @@ def trained(model, folder, backend="vllm", base_seed=1, precision="fp32"):
         precision=precision,
         checkpoint_every=100,
         rollout_backend=backend,
+        **changes,
     )
     problems = generate("sums", len(DRAWN) * training.prompts_per_step, 0)
     trainer = TemperatureGRPOTrainer(
@@ -307,3 +314,59 @@ def test_several_completions_of_one_seed_are_refused():
     seeded.seeds = [5]
     with pytest.raises(ValueError, match="n = 4 completions each, 1 seeds"):
         seeded.generate(["a"], common(n=4))
+
+
+NOISE = 0.3
+"""Standard deviation of the engine's error in nats: far more than rounding, for few tokens to show."""
+
+
+def _allow_noise(monkeypatch):
+    monkeypatch.setitem(tampo.training.trainer.MISMATCH_TOLERANCE, "no", 1.0)
+
+
+def test_the_engines_rounding_is_no_part_of_the_loss(model, tmp_path, monkeypatch):
+    """Without a correction an engine that reports noisy log-probabilities trains the same weights."""
+    monkeypatch.setattr(vllm_generation, "SamplingParams", RecordedParams, raising=False)
+    _allow_noise(monkeypatch)
+    weights = []
+    for noise in (0.0, NOISE):
+        stand_in(model, monkeypatch, noise=noise)
+        trainer = trained(model, tmp_path / str(noise))
+        weights.append({k: v.clone() for k, v in trainer.model.state_dict().items()})
+        assert not trainer.vllm_importance_sampling_correction
+        assert all("correction_weight" not in step for step in steps(tmp_path / str(noise)))
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_a_correction_weighs_tokens_alike_at_every_temperature(model, tmp_path, monkeypatch):
+    """The mean weight is E min(exp(noise), cap), whatever the temperature; a sequence's would differ."""
+    monkeypatch.setattr(vllm_generation, "SamplingParams", RecordedParams, raising=False)
+    _allow_noise(monkeypatch)
+    stand_in(model, monkeypatch, noise=NOISE)
+    cap = 1.5
+    trained(model, tmp_path, rollout_correction="token", rollout_correction_cap=cap)
+    drawn = torch.randn(100_000, generator=torch.Generator().manual_seed(1)).mul(NOISE).exp()
+    expected, truncated = drawn.clamp(max=cap).mean().item(), (drawn >= cap).double().mean().item()
+    found = steps(tmp_path)
+    assert [step["temperature"] for step in found] == list(DRAWN)
+    for step in found:
+        # About 90 tokens a step.
+        assert step["correction_weight"] == pytest.approx(
+            expected, abs=4 * 0.3 / step["tokens"] ** 0.5
+        )
+        assert step["correction_truncated"] == pytest.approx(truncated, abs=0.12)
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"rollout_correction": "token"}, "rollout_correction: token corrects vLLM's"),
+        (
+            {"rollout_backend": "vllm", "logprob_temperature": "one"},
+            "logprob_temperature: one cannot be joined with rollout_backend: vllm",
+        ),
+    ],
+)
+def test_combinations_that_cannot_be_right_are_refused(changes, what):
+    with pytest.raises(ValueError, match=what):
+        Training(problems="arithmetic-train", **changes)

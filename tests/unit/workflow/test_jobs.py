@@ -60,7 +60,8 @@ def test_a_setting_that_methods_share_is_a_text_and_one_of_their_own_is_told_by_
 def test_a_gpu_is_asked_for_only_where_the_study_wants_one():
     assert "gpu" not in jobs().requested("train", 1)
     resources = {"train": {"gpus": 1}}
-    assert jobs(resources=resources).requested("train", 1)["gpu"] == 1
+    asked = jobs(resources=resources).requested("train", 1)
+    assert (asked["gpu"], asked["nodes"]) == (1, 1)
 
 
 def test_a_later_attempt_is_given_more_time():
