@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from tampo.study.settings import Closed, Count, Precision
 
@@ -18,6 +19,13 @@ class HubModel(Closed):
     """Hub id, `owner/name`."""
     revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
     """Full commit hash: a branch name could move between two runs of a study."""
+
+    @field_validator("repository")
+    @classmethod
+    def _is_no_path(cls, value: str) -> str:
+        if not re.fullmatch(r"[\w.\-]+(/[\w.\-]+)?", value) or value.startswith("."):
+            raise ValueError("must be a hub id, owner/name; a folder is `source: folder`")
+        return value
 
 
 class FolderModel(Closed):

@@ -13,7 +13,15 @@ MARKDOWN = [
     *(ROOT / name for name in ("results/README.md", "tampo/tasks/README.md")),
     ROOT / "workflow" / "published" / "README.md",
 ]
-REFERENCE = {"acceptance", "results", "log", "glossary", "grading", "grading-comparison"}
+REFERENCE = {
+    "acceptance",
+    "cost-model",
+    "results",
+    "log",
+    "glossary",
+    "grading",
+    "grading-comparison",
+}
 """Pages to look things up in."""
 GUIDES = {path.stem for path in (ROOT / "docs").glob("*.md")} - REFERENCE
 MOST_WORDS = 7_500

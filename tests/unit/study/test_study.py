@@ -182,6 +182,11 @@ BROKEN = {
         {"source": "hub", "repository": "a/b", "revision": "main"},
         ["model.revision:", "should match pattern", "got 'main'"],
     ),
+    "folder that claims to be on the hub": (
+        "model",
+        {"source": "hub", "repository": "/models/mine", "revision": "0" * 40},
+        ["model.repository: must be a hub id", "`source: folder`", "got '/models/mine'"],
+    ),
     "settings of the base model": (
         "methods.0.settings",
         {"temperature": 1.0},
