@@ -1,14 +1,20 @@
-"""Subcommands of the tools beside the workflow: plan, box, bench and acceptance."""
+"""Subcommands of the tools beside the workflow: plan, doctor, box, bench and acceptance."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from tampo.cli.options import Commands, add_command
+from tampo import layout
+from tampo.cli.options import Commands, add_command, add_data_dir
 from tampo.study.references import STUDIES
 from tampo.study.study import StudyError, load_study
 from tampo.tools.box.command import add_box_commands
+
+
+def _study_file(named: str) -> Path:
+    """Return the file of a study that is named, or given as a file."""
+    return Path(named) if Path(named).suffix else STUDIES / f"{named}.yaml"
 
 
 def _plan(args: argparse.Namespace) -> None:
@@ -19,10 +25,8 @@ def _plan(args: argparse.Namespace) -> None:
 
     if args.gpu not in GPUS:
         raise StudyError(f"--gpu: unknown {args.gpu!r}; known: {', '.join(GPUS)}")
-    named = Path(args.study)
-    file = named if named.suffix else STUDIES / f"{named}.yaml"
     assumed = Assumptions(args.completion_fraction, args.response_fraction, args.prompt_tokens)
-    study = load_study(file)
+    study = load_study(_study_file(args.study))
     layout = Layout.of(study, GPUS[args.gpu], args.gpus, args.engine)
     print(render(plan(study, layout, assumed), args.format), end="")
 
@@ -33,6 +37,17 @@ def _bench(args: argparse.Namespace) -> None:
     bench(args.out, args.page, args.rounds, args.threads)
 
 
+def _doctor(args: argparse.Namespace) -> int:
+    from tampo.tools.doctor.gpus import gpu_findings, this_machine
+    from tampo.tools.doctor.machine import machine_findings
+
+    study = None if args.study is None else load_study(_study_file(args.study), args.data_dir)
+    findings = [*gpu_findings(study, this_machine()), *machine_findings(study, layout.RESULTS)]
+    for finding in findings:
+        print(finding)
+    return 0 if all(finding.ok for finding in findings) else 1
+
+
 def _acceptance(args: argparse.Namespace) -> int:
     from tampo.tools.acceptance.run import acceptance
 
@@ -40,7 +55,7 @@ def _acceptance(args: argparse.Namespace) -> int:
 
 
 def add_tool_commands(commands: Commands) -> None:
-    """Add plan, box, bench and acceptance."""
+    """Add plan, doctor, box, bench and acceptance."""
     plan = add_command(commands, "plan", _plan, "estimate what a study will cost")
     plan.add_argument("--study", required=True, metavar="STUDY", help="name or file of a study")
     plan.add_argument("--gpu", default="A100-80", metavar="GPU", help="default: A100-80")
@@ -69,6 +84,14 @@ def add_tool_commands(commands: Commands) -> None:
         help="tokens per prompt (default: 128)",
     )
     plan.add_argument("--format", choices=["markdown", "csv"], default="markdown")
+    doctor = add_command(
+        commands,
+        "doctor",
+        _doctor,
+        "what this machine lacks for a study, before anything is queued",
+    )
+    doctor.add_argument("study", nargs="?", metavar="STUDY", help="name or file of a study")
+    add_data_dir(doctor)
     box = add_command(
         commands, "box", None, "run a study on a machine without network: pack, run, receive"
     )

@@ -119,7 +119,7 @@ class Training(Closed):
     iterations: Count = 1
     """Optimiser passes over one rollout batch (TRL's num_iterations) [O]."""
     precision: Precision = "bf16"
-    """Compute precision; bf16 [O], fp16 for GPUs without it (V100), fp32 on CPU."""
+    """Compute precision; bf16 [O], fp16 for GPUs without it (compute capability below 8.0), fp32 on CPU."""
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass to save memory."""
     lora: Lora | None = None

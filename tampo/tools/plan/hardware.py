@@ -23,6 +23,8 @@ class Gpu:
     """Peak at 32 bits without tensor cores, which is what PyTorch uses by default."""
     bf16: bool = True
     """Whether the chip computes in bfloat16."""
+    runs_pins: bool = True
+    """Whether the pinned torch and vLLM have code for it: CUDA 13 begins at compute capability 7.5."""
 
     def peak(self, precision: str) -> float:
         """Return the peak in operations per second at a study's precision."""
@@ -32,7 +34,7 @@ class Gpu:
 GPUS = {
     gpu.name: gpu
     for gpu in (
-        Gpu("V100-32", 32, 0.9e12, 125e12, 15.7e12, bf16=False),
+        Gpu("V100-32", 32, 0.9e12, 125e12, 15.7e12, bf16=False, runs_pins=False),
         Gpu("A100-80", 80, 2.039e12, 312e12, 19.5e12),
         Gpu("H100-80", 80, 3.35e12, 989e12, 67e12),
         Gpu("H200", 140, 4.8e12, 989e12, 67e12),

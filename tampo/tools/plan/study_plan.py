@@ -27,7 +27,7 @@ from tampo.tools.plan.cost_model import (
     training_memory,
     update_flops,
 )
-from tampo.tools.plan.hardware import Gpu
+from tampo.tools.plan.hardware import GPUS, Gpu
 from tampo.tools.plan.shapes import ModelShape, shape_of
 
 TRAJECTORY_COLUMNS = 12
@@ -258,6 +258,11 @@ def _notes(
     study: Study, layout: Layout, table: pd.DataFrame, memory: dict[str, Memory]
 ) -> list[str]:
     notes, gpu = [], layout.gpu
+    if not gpu.runs_pins:
+        able = ", ".join(other.name for other in GPUS.values() if other.runs_pins)
+        notes.append(
+            f"{gpu.name} cannot run the pinned torch and vLLM, which have no code for it; these can: {able}"
+        )
     try:
         accumulation_steps(study.training, layout.gpus)
     except ValueError as error:
