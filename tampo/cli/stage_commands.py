@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from tampo.cli.options import Commands, Run, add_command, add_data_dir, add_out, study_of
+from tampo.workflow.devices import own_gpus
 
 
 def _model(args: argparse.Namespace) -> None:
@@ -14,24 +15,27 @@ def _model(args: argparse.Namespace) -> None:
     import_light_transformers()
     from tampo.stages.model import make_model
 
-    make_model(study_of(args), args.out)
+    study = study_of(args)
+    with own_gpus("resources.model.gpus", study.resources.model.gpus):
+        make_model(study, args.out)
 
 
 def _train(args: argparse.Namespace) -> int | None:
     from tampo.training.launch import launch
 
     study = study_of(args)
-    code = launch(study.resources.train, study.training_of(args.method), args.words)
-    if code is not None:
-        return code
+    with own_gpus("resources.train.gpus", study.resources.train.gpus):
+        code = launch(study.resources.train, study.training_of(args.method), args.words)
+        if code is not None:
+            return code
 
-    from tampo.stages.light_transformers import import_light_transformers
+        from tampo.stages.light_transformers import import_light_transformers
 
-    import_light_transformers()
-    from tampo.stages.train import train
+        import_light_transformers()
+        from tampo.stages.train import train
 
-    train(study, args.method, args.seed, args.model, args.out, args.recorded)
-    return None
+        train(study, args.method, args.seed, args.model, args.out, args.recorded)
+        return None
 
 
 def _prefetch(args: argparse.Namespace) -> None:
@@ -46,7 +50,9 @@ def _evaluate(args: argparse.Namespace) -> None:
     import_light_transformers()
     from tampo.stages.evaluate import evaluate
 
-    evaluate(study_of(args), args.method, args.seed, args.checkpoint, args.out)
+    study = study_of(args)
+    with own_gpus("resources.evaluate.gpus", study.resources.evaluate.gpus):
+        evaluate(study, args.method, args.seed, args.checkpoint, args.out)
 
 
 def _aggregate(args: argparse.Namespace) -> None:

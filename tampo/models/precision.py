@@ -29,7 +29,7 @@ def require_gpus(key: str, asked: int) -> None:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     hidden = "" if visible is None else f" (CUDA_VISIBLE_DEVICES={visible})"
     raise StudyError(
-        f"{key}: {asked}, but this process sees {seen}{hidden}; run it on a machine that has them, or "
+        f"{key}: {asked}, but torch sees {seen}{hidden}; `python -m tampo doctor` says why, or "
         f"set {key} to {seen}"
     )
 

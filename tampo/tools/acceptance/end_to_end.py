@@ -13,7 +13,7 @@ from tampo import layout
 from tampo.files import read_jsonl
 from tampo.study.references import STUDIES
 from tampo.tools.acceptance.check import Outcome, Progress, judged, skipped
-from tampo.tools.acceptance.resume import finish, tampo
+from tampo.tools.acceptance.resume import finish, on_this_device, tampo
 
 STEPS = 4
 
@@ -42,6 +42,7 @@ def study_on(model: dict[str, Any], precision: str) -> dict[str, Any]:
         ],
         "seeds": [1],
         "benchmarks": [{"name": "sums", "samples": 8, "limit": 4}],
+        "resources": on_this_device(),
         "evaluation": {"max_tokens": 64, "precision": precision, "problems_per_batch": 4},
         "tables": [{"name": "table1", "title": "Both", "methods": ["grpo-t0.9", "tampo"]}],
     }

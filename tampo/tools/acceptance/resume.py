@@ -53,6 +53,12 @@ STUDY: dict[str, Any] = {
 }
 
 
+def on_this_device() -> dict[str, dict[str, int]]:
+    """Return resources of a study that runs on the GPU if there is one."""
+    gpus = int(torch.cuda.is_available())
+    return {stage: {"gpus": gpus} for stage in ("model", "train", "evaluate")}
+
+
 def tampo(folder: Path, *words: str | Path) -> list[str]:
     """Return the command of a stage of the study in `folder`."""
     study = ["--study", str(folder / layout.STUDY_COPY)]
@@ -75,7 +81,9 @@ def finish(command: list[str], log: Path) -> None:
 def resume_is_exact(folder: Path, progress: Progress) -> Outcome:
     """Stop a run by SIGTERM, go on, and compare it with an undisturbed run of the same settings."""
     folder.mkdir(parents=True)
-    (folder / layout.STUDY_COPY).write_text(yaml.safe_dump(STUDY, sort_keys=False))
+    (folder / layout.STUDY_COPY).write_text(
+        yaml.safe_dump(STUDY | {"resources": on_this_device()}, sort_keys=False)
+    )
     model, log = folder / "model", folder / "log.txt"
     finish(tampo(folder, "model", "--out", model), log)
     progress("resume: base model made")

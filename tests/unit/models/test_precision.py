@@ -43,7 +43,7 @@ def test_an_a100_and_a_cpu_have_it(gpu, monkeypatch):
 def test_a_job_that_sees_fewer_gpus_than_it_asked_for_ends_at_once(monkeypatch, seen, asked):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: seen)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    said = rf"train\.gpus: {asked}, but this process sees {seen} \(CUDA_VISIBLE_DEVICES=0\)"
+    said = rf"train\.gpus: {asked}, but torch sees {seen} \(CUDA_VISIBLE_DEVICES=0\)"
     with pytest.raises(StudyError, match=said):
         require_gpus("resources.train.gpus", asked)
     require_gpus("resources.train.gpus", seen)
