@@ -7,6 +7,7 @@ import logging
 import shutil
 import time
 from contextlib import nullcontext
+from datetime import timedelta
 from pathlib import Path
 
 import accelerate
@@ -92,7 +93,8 @@ def train(
             training.warmup_steps,
         )
     resume = ResumeFolder(out / layout.RESUME)
-    processes = accelerate.PartialState(cpu=not torch.cuda.is_available())
+    patience = timedelta(minutes=study.resources.train.collective_minutes)
+    processes = accelerate.PartialState(cpu=not torch.cuda.is_available(), timeout=patience)
     base = read_run(model / layout.RUN_JSON, ModelRun).files
     with resume.locked() if processes.is_main_process else nullcontext():
         if processes.is_main_process:

@@ -48,6 +48,10 @@ class TrainResources(JobResources):
     """How several processes keep the optimiser's state: a copy each, or DeepSpeed ZeRO. Stage 3
     would split the weights that the multi-temperature head reads directly."""
 
+    collective_minutes: Count = Field(default=60, exclude_if=lambda minutes: minutes == 60)
+    """Minutes that a process waits for the others: as long as the longest batch of rollouts, and vLLM's
+    first compilation, may take on one of them. torch's own limit is 10."""
+
     @model_validator(mode="after")
     def _one_process_a_gpu(self) -> TrainResources:
         if self.gpus and self.processes not in (None, self.gpus):

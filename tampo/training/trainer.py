@@ -71,7 +71,8 @@ from tampo.training.step_loss import (
 
 logger = logging.getLogger(__name__)
 
-POLICY_STATE, COMPLETE, PROCESSES = "temperature_policy.json", "complete.json", "processes"
+POLICY_STATE, COMPLETE = "temperature_policy.json", "complete.json"
+PROCESSES, ENGINE = "processes", "engine"
 
 
 @contextmanager
@@ -406,8 +407,13 @@ class TemperatureGRPOTrainer(GRPOTrainer):
             write_json(folder / POLICY_STATE, self.policy.state_dict())
             self.run_log.flush(self.state.global_step)
             # Written last: a checkpoint without it was cut short and is not resumed from.
-            processes = self.accelerator.num_processes
-            write_json(folder / COMPLETE, {STEP: self.state.global_step, PROCESSES: processes})
+            write_json(folder / COMPLETE, {STEP: self.state.global_step, **self._group()})
+
+    def _group(self) -> dict[str, Any]:
+        """Return number of processes and engine: a checkpoint is theirs, and so are its last bits."""
+        plugin = self.accelerator.state.deepspeed_plugin
+        engine = "ddp" if plugin is None else f"zero{plugin.zero_stage}"
+        return {PROCESSES: self.accelerator.num_processes, ENGINE: engine}
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         super()._load_optimizer_and_scheduler(checkpoint)
@@ -416,11 +422,12 @@ class TemperatureGRPOTrainer(GRPOTrainer):
 
     def _restore(self, checkpoint: Path) -> None:
         """Restore what TRL does not know of, or keeps in memory only."""
-        processes = self.accelerator.num_processes
-        before = json.loads((checkpoint / COMPLETE).read_text()).get(PROCESSES, processes)
-        if before != processes:
+        now = self._group()
+        before = now | json.loads((checkpoint / COMPLETE).read_text())
+        if any(before[key] != now[key] for key in now):
             raise StudyError(
-                f"{checkpoint} was written by {before} processes and cannot be resumed by {processes}"
+                f"{checkpoint} was written by {before[PROCESSES]} processes with {before[ENGINE]} and "
+                f"cannot be resumed by {now[PROCESSES]} with {now[ENGINE]}: set resources.train back"
             )
         self.policy.load_state_dict(json.loads((checkpoint / POLICY_STATE).read_text()))
         # TRL counts micro-batches and generates when the count says so.

@@ -19,6 +19,7 @@ from support.training_run import evidence
 
 from tampo.files import FolderInUse, read_jsonl, sha256_of, sole_writer
 from tampo.records.cost import training_cost
+from tampo.stages import train as train_stage
 from tampo.stages.train import train
 from tampo.study.study import StudyError
 from tampo.temperature.guarded_policy import PolicyFault
@@ -161,14 +162,32 @@ def test_a_stop_between_two_steps_on_the_same_rollouts_changes_nothing(
     assert tokens["value"] == sum(lengths["length"].to_pylist())
 
 
-def test_another_number_of_processes_cannot_resume(model, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("written", "now", "named"),
+    [
+        (
+            '"processes": 1',
+            '"processes": 2',
+            "written by 2 processes with ddp and cannot be resumed by 1",
+        ),
+        (
+            '"engine": "ddp"',
+            '"engine": "zero2"',
+            "by 1 processes with zero2 .* resumed by 1 with ddp",
+        ),
+    ],
+)
+def test_other_processes_or_another_engine_cannot_resume(
+    model, tmp_path, monkeypatch, written, now, named
+):
     monkeypatch.setattr(RunLog, "step", _stop_at_step_four)
     with pytest.raises(KeyboardInterrupt):
         train(micro_study(), "tampo", 1, model, tmp_path)
     monkeypatch.undo()
     complete = tmp_path / "resume" / "checkpoints" / "checkpoint-4" / "complete.json"
-    complete.write_text(complete.read_text().replace('"processes": 1', '"processes": 2'))
-    with pytest.raises(StudyError, match="was written by 2 processes and cannot be resumed by 1"):
+    assert written in complete.read_text()
+    complete.write_text(complete.read_text().replace(written, now))
+    with pytest.raises(StudyError, match=named):
         train(micro_study(), "tampo", 1, model, tmp_path)
 
 
@@ -374,3 +393,18 @@ def test_a_learning_rate_of_zero_is_said(model, tmp_path, caplog):
     assert "the learning rate is 0 in every step" in caplog.text
     trained = tmp_path / "checkpoint" / "model.safetensors"
     assert sha256_of(trained) == sha256_of(model / "model.safetensors")
+
+
+def test_processes_wait_for_each_other_as_long_as_the_study_says(model, tmp_path, monkeypatch):
+    asked = {}
+    original = train_stage.accelerate.PartialState
+
+    def recorded(**options):
+        asked.update(options)
+        options.pop("timeout", None)
+        return original(**options)
+
+    monkeypatch.setattr(train_stage.accelerate, "PartialState", recorded)
+    study = micro_study(training={"steps": 1}, resources={"train": {"collective_minutes": 90}})
+    train(study, "tampo", 1, model, tmp_path)
+    assert asked["timeout"].total_seconds() == 90 * 60
