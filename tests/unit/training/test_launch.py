@@ -128,8 +128,9 @@ def start(folder, model, out, study):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
-@pytest.mark.parametrize("to", ["launcher", "group"])
+@pytest.mark.parametrize(
+    ("number", "to"), [(signal.SIGTERM, "launcher"), (signal.SIGUSR1, "group")]
+)
 def test_two_processes_are_stopped_and_go_on(model, tmp_path, number, to):
     """A signal to the process that was started, or to all of them as some clusters send it."""
     resources = {"train": {"processes": 2}}
