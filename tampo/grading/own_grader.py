@@ -1,4 +1,7 @@
-"""A grader of the user's own: a function in a file, which a problem set names."""
+"""A grader of the user's own: a function in a file, which a problem set names.
+
+It runs in the process of the job and has no limit of time, unlike this package's.
+"""
 
 from __future__ import annotations
 
