@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 
 class IncompleteResults(ValueError):
@@ -128,11 +128,20 @@ def sole_writer(folder: Path) -> Iterator[None]:
         FolderInUse: another process has it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK).open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise FolderInUse(
-                f"{folder}: another process is writing it; wait for that one, or stop it"
-            ) from None
+    lock = try_lock(folder / LOCK)
+    if lock is None:
+        raise FolderInUse(f"{folder}: another process is writing it; wait for that one, or stop it")
+    with lock:
         yield
+
+
+def try_lock(path: Path) -> IO[str] | None:
+    """Return a file, made if missing, that this process alone has locked until it is closed; else None."""
+    path.touch(mode=0o666)
+    file = path.open()
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file

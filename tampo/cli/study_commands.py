@@ -19,7 +19,7 @@ def _check(args: argparse.Namespace) -> None:
 
     study = study_of(args)
     if isinstance(study.model, FolderModel):
-        from tampo.stages.model import require_folder
+        from tampo.records.origins import require_folder
 
         require_folder(study.model)
     shared = contamination(study, hub=False)

@@ -111,7 +111,8 @@ def grade_record(response: str, record: dict, *, timeout_seconds: float = TIMEOU
     Of the record, `answer` (list of accepted golds) is required; `answer_type`, `multiple`, `unit`,
     `tolerance` and `problem` are honoured. A malformed one is named with the record's `id`.
     """
-    return grade_many([(response, record)], workers=1, timeout_seconds=timeout_seconds)[0]
+    known = _first_look(response, record, timeout_seconds)
+    return known if isinstance(known, Grade) else _ask(*known, _shared_pool)
 
 
 def grade_many(

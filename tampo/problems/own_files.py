@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 READERS = (".jsonl", ".csv", ".parquet")
 """Endings of files that can be read."""
 ID, PROBLEM, ANSWER = "id", "problem", "answer"
@@ -29,9 +27,12 @@ def read_rows(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
     if not path.is_file():
         beside = sorted(p.name for p in path.parent.glob("*") if p.suffix in READERS)
         raise OwnFileError(f"{path}: no such file; beside it: {', '.join(beside) or 'none'}")
+    if path.suffix == ".jsonl":
+        return _json_lines(path)
+    # Every command that reads a study imports this module; few have such a file.
+    import pandas as pd
+
     try:
-        if path.suffix == ".jsonl":
-            return _json_lines(path)
         if path.suffix == ".csv":
             # All text: an id of 007 is no number, and an empty cell no NaN.
             table = pd.read_csv(path, dtype=str, keep_default_na=False)

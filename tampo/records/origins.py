@@ -11,6 +11,7 @@ from typing import Any
 from tampo import layout
 from tampo.files import checksums, sha256_of
 from tampo.records.run_json import EvaluateRun, ModelRun, TrainRun, read_any_run, read_run
+from tampo.study.model_settings import FolderModel
 from tampo.study.study import UNTRAINED, Study, StudyError
 
 
@@ -81,6 +82,16 @@ def weights_sha256(checkpoint: Path) -> str:
         name: digest for name, digest in checksums(checkpoint).items() if name != layout.RUN_JSON
     }
     return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+
+
+def require_folder(source: FolderModel) -> None:
+    """Raise StudyError unless the folder of a model is there and holds the pinned files."""
+    if not (Path(source.path) / "config.json").is_file():
+        raise StudyError(f"model.path: {source.path} is no folder of a model: no config.json in it")
+    if (found := weights_sha256(Path(source.path))) != source.sha256:
+        raise StudyError(
+            f"model.sha256: the files of {source.path} have {found}, the study names {source.sha256}"
+        )
 
 
 def identity_faults(

@@ -33,7 +33,7 @@ from tampo.models.precision import require_gpus
 from tampo.models.suitability import require_tokenizer
 from tampo.models.wheels import download_wheel
 from tampo.records import provenance
-from tampo.records.origins import weights_sha256
+from tampo.records.origins import require_folder
 from tampo.records.run_json import ModelRun
 from tampo.study.contamination import refuse_contaminated
 from tampo.study.model_settings import (
@@ -43,7 +43,7 @@ from tampo.study.model_settings import (
     PackageModel,
     PretrainedHere,
 )
-from tampo.study.study import Study, StudyError
+from tampo.study.study import Study
 
 logger = logging.getLogger(__name__)
 
@@ -105,16 +105,6 @@ def _from_hub(source: HubModel) -> tuple[PreTrainedModel, PreTrainedTokenizerBas
         source.repository, revision=source.revision, dtype="auto"
     )
     return model, tokenizer
-
-
-def require_folder(source: FolderModel) -> None:
-    """Raise StudyError unless the folder of a model is there and holds the pinned files."""
-    if not (Path(source.path) / "config.json").is_file():
-        raise StudyError(f"model.path: {source.path} is no folder of a model: no config.json in it")
-    if (found := weights_sha256(Path(source.path))) != source.sha256:
-        raise StudyError(
-            f"model.sha256: the files of {source.path} have {found}, the study names {source.sha256}"
-        )
 
 
 def _from_folder(source: FolderModel) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

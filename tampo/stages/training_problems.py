@@ -26,7 +26,7 @@ class TrainingProblems:
     """What a run trains on."""
 
     dataset: Dataset
-    """One row a prompt, `steps * prompts_per_step` of them: prompt, record, problem_id."""
+    """One row per prompt, `steps * prompts_per_step` of them: prompt, record, problem_id."""
     left_out: list[str]
     """Ids of problems whose prompt is too long."""
     longest: int

@@ -91,7 +91,7 @@ def grpo_config(training: Training, output_dir: Path, seed: int) -> GRPOConfig:
         fp16=training.precision == "fp16",
         gradient_checkpointing=training.gradient_checkpointing,
         use_vllm=training.rollout_backend == "vllm",
-        # TRL's default is one weight a sequence, which depends on length and temperature.
+        # TRL's default is one weight per sequence, which depends on length and temperature.
         vllm_importance_sampling_correction=training.rollout_correction == "token",
         vllm_importance_sampling_mode="token_truncate",
         vllm_importance_sampling_clip_max=training.rollout_correction_cap,

@@ -17,8 +17,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
-import psutil
-
 from tampo.study.resources import TrainResources, accumulation_steps
 from tampo.study.settings import Training
 from tampo.training.stop_signals import EXIT_CODE, SIGNALS, STOPPED_FILE
@@ -114,6 +112,9 @@ def _forwarded(
     command: Sequence[str], environment: Mapping[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start the launcher, and hand stop signals on to the processes that it started."""
+    # The environment that only aggregates and reports has the command line and no psutil.
+    import psutil
+
     before = {number: signal.signal(number, signal.SIG_IGN) for number in SIGNALS}
     # It ignores them, as it does while they are ignored here; a cluster sends them to every process.
     launcher = subprocess.Popen(command, env=environment)

@@ -16,10 +16,10 @@ from tampo.training.scoring import needs_positions, score_completions
 
 TEMPERATURES = tuple(round(0.1 * step, 1) for step in range(1, 31))
 """Temperatures that the sampler might have used instead."""
-SHARE = 0.2
-"""A cause fits if it leaves less than this share of the disagreement."""
+REMAINDER = 0.2
+"""A cause fits if it leaves less than this fraction of the disagreement."""
 ONE_SIDED = 0.95
-"""Share of tokens that a filter on tokens makes more probable than the loss has them."""
+"""Fraction of tokens that a filter on tokens makes more probable than the loss has them."""
 
 
 @torch.no_grad()
@@ -34,7 +34,7 @@ def mismatch_cause(model: torch.nn.Module, inputs: dict[str, Any], autocast: Any
     drawn = inputs["sampling_temperature"]
     found = _scored(model, inputs, drawn, autocast)
     gap = _gap(inputs, found)
-    fits = SHARE * gap
+    fits = REMAINDER * gap
     if any(m.p > 0 for m in model.modules() if isinstance(m, torch.nn.Dropout)):
         with _evaluating(model):
             still = _gap(inputs, _scored(model, inputs, drawn, autocast))

@@ -7,7 +7,6 @@ computes where its study says. The lock on a GPU is the operating system's and g
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import shutil
@@ -19,13 +18,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
+from tampo.files import try_lock
 from tampo.study.study import StudyError
+from tampo.training.launch import LAUNCHED
 
 logger = logging.getLogger(__name__)
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
-LAUNCHED = "LOCAL_RANK"
-"""Set in the processes of a launcher, for which the job's own process has taken the GPUs."""
 SCHEDULERS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID", "KUBERNETES_SERVICE_HOST")
 """Set where a scheduler gives each job GPUs of its own, which may all be called 0."""
 AGAIN = 5.0
@@ -65,6 +64,7 @@ def own_gpus(
         StudyError: there are fewer GPUs than asked for, or they stay taken.
     """
     if LAUNCHED in environment:
+        # The job's own process has taken the GPUs for those that it launched.
         yield
         return
     before, there = environment.get(VISIBLE), devices(environment)
@@ -115,11 +115,4 @@ def _taken(key: str, asked: int, there: list[str], held: ExitStack, patience: fl
 def _lock(name: str) -> IO[str] | None:
     """Return the open lock of a GPU, or None where another process has it."""
     path = Path(tempfile.gettempdir()) / f"tampo-{name.replace('/', '_')}.lock"
-    path.touch(mode=0o666)
-    file = path.open("r")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return None
-    return file
+    return try_lock(path)

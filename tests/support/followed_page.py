@@ -14,6 +14,13 @@ def files_of(page: str) -> list[tuple[str, str]]:
     return re.findall(pattern, page, re.MULTILINE | re.DOTALL)
 
 
+def write_files(project: Path, page: str) -> None:
+    """Write every file of the page below a copy of the project."""
+    for name, content in files_of(page):
+        (project / name).parent.mkdir(exist_ok=True)
+        (project / name).write_text(content)
+
+
 def commands_of(page: str) -> list[str]:
     """Return every command that the page has one type."""
     blocks = re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)

@@ -5,7 +5,7 @@ import re
 
 import pandas as pd
 import pytest
-from support.followed_page import commands_of, files_of, follow
+from support.followed_page import commands_of, files_of, follow, write_files
 from support.paths import ROOT
 from support.workflow_runs import copy_project, planned
 
@@ -19,9 +19,7 @@ FILES, COMMANDS = files_of(PAGE), commands_of(PAGE)
 def followed(tmp_path_factory):
     """A copy of the project after every step of the page, and what each command printed."""
     project, printed = copy_project(tmp_path_factory.mktemp("followed")), {}
-    for name, content in FILES:
-        (project / name).parent.mkdir(exist_ok=True)
-        (project / name).write_text(content)
+    write_files(project, PAGE)
     for command in COMMANDS:
         done = follow(project, command)
         assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"

@@ -6,7 +6,7 @@ import re
 import pandas as pd
 import pytest
 from support.byte_model import write_byte_model
-from support.followed_page import commands_of, files_of, follow
+from support.followed_page import commands_of, files_of, follow, write_files
 from support.paths import ROOT
 from support.workflow_runs import copy_project, planned
 
@@ -23,9 +23,7 @@ def followed(tmp_path_factory):
     """A copy of the project after every step of the page, and what the first check said."""
     project = copy_project(tmp_path_factory.mktemp("followed"))
     write_byte_model(project / "models" / "mine")
-    for name, content in FILES:
-        (project / name).parent.mkdir(exist_ok=True)
-        (project / name).write_text(content)
+    write_files(project, PAGE)
     first = follow(project, COMMANDS[0])
     found = re.search(r"models/mine have ([0-9a-f]{64})", first.stderr)
     assert found, first.stderr

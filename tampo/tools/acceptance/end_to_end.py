@@ -73,7 +73,7 @@ def methods_run(folder: Path, model: dict[str, Any], precision: str, progress: P
         found: dict[str, Any] = {
             "steps": len(steps),
             "temperatures": ", ".join(f"{row[layout.TEMPERATURE]:g}" for row in steps),
-            "largest sampler gap, nats": max(row["sampler_gap"] for row in steps),
+            "largest train–inference mismatch, nats": max(row["sampler_gap"] for row in steps),
             "last entropy, nats": steps[-1][layout.ENTROPY],
             "s a step": sum(row[layout.SECONDS]["total"] for row in steps[1:]) / len(steps[1:]),
         }

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from tampo import layout
 from tampo.files import read_jsonl
 from tampo.tools.acceptance.check import Outcome, Progress, judged
+from tampo.training.stop_signals import EXIT_CODE
 
 STOP_AFTER = 3
 """Steps in the log when the signal is sent."""
@@ -134,10 +135,11 @@ def _compared(folder: Path, model: Path, stopped: int) -> Outcome:
         "difference of weights / change by training": drift,
     }
     same = drift <= DRIFT if on_gpu else equal
-    rule = "a stopped run ends with code 75, and resumed with the same temperatures and " + (
-        f"weights within {DRIFT:.0%} of the change by training" if on_gpu else "the same bytes"
+    rule = (
+        f"a stopped run ends with code {EXIT_CODE}, and resumed with the same temperatures and "
+        + (f"weights within {DRIFT:.0%} of the change by training" if on_gpu else "the same bytes")
     )
-    return judged(stopped == 75 and drawn[0] == drawn[1] and same, rule, {"tampo": figures})
+    return judged(stopped == EXIT_CODE and drawn[0] == drawn[1] and same, rule, {"tampo": figures})
 
 
 def _distance(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:

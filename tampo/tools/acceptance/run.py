@@ -20,6 +20,7 @@ from tampo.tools.acceptance.end_to_end import methods_run, smol_model
 from tampo.tools.acceptance.head import head_is_exact
 from tampo.tools.acceptance.resume import resume_is_exact
 from tampo.tools.acceptance.step import head_cost, memory_fits_plan, step_cost
+from tampo.tools.bench.run import gpus_and_packages
 
 logger = logging.getLogger(__name__)
 
@@ -114,8 +115,7 @@ def page(result: dict[str, Any]) -> str:
     """Return the findings as Markdown."""
     run = result["run"]
     hardware = run["hardware"]
-    gpus = ", ".join(hardware.get("gpus") or []) or "no GPU"
-    packages = ", ".join(f"{k} {run['packages'][k]}" for k in ("torch", "transformers", "trl"))
+    gpus, packages = gpus_and_packages(run)
     seconds = sum(check["seconds"] for check in result["checks"].values())
     lines = [
         f"# Acceptance: {gpus}",
@@ -137,7 +137,7 @@ def page(result: dict[str, Any]) -> str:
 
 
 def _table(figures: dict[str, dict[str, Any]]) -> list[str]:
-    """Return one column a case and one row a figure: cases are few, figures many."""
+    """Return one column per case and one row per figure: cases are few, figures many."""
     names = list(next(iter(figures.values())))
     lines = [
         f"| | {' | '.join(figures)} |",

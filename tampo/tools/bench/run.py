@@ -53,11 +53,16 @@ def bench(out: Path, page: Path | None, rounds: int, threads: int) -> None:
     logger.info("%s", _page(result))
 
 
+def gpus_and_packages(run: dict[str, Any]) -> tuple[str, str]:
+    """Return what a page says of the machine and the libraries of a run.json."""
+    gpus = ", ".join(run["hardware"].get("gpus") or []) or "no GPU"
+    return gpus, ", ".join(f"{k} {run['packages'][k]}" for k in ("torch", "transformers", "trl"))
+
+
 def _page(result: dict[str, Any]) -> str:
     run = result["run"]
     hardware = run["hardware"]
-    gpus = ", ".join(hardware.get("gpus") or []) or "no GPU"
-    packages = ", ".join(f"{k} {run['packages'][k]}" for k in ("torch", "transformers", "trl"))
+    gpus, packages = gpus_and_packages(run)
     lines = [
         f"# Measured on {datetime.now(UTC):%Y-%m-%d}",
         "",

@@ -16,7 +16,6 @@ from tampo.tools.plan.hardware import GPUS
 
 LEAST_DRIVER = {12: 525, 13: 580}
 """Driver that a CUDA release needs, by its major version (NVIDIA's compatibility table)."""
-BF16 = (8, 0)
 
 
 @dataclass(frozen=True)
@@ -131,10 +130,12 @@ def _code_for(machine: Machine) -> Iterator[Finding]:
 
 
 def _precision(study: Study, machine: Machine) -> Iterator[Finding]:
+    from tampo.models.precision import BF16_SINCE
+
     keys = {"training.precision": study.training.precision}
     keys["evaluation.precision"] = study.evaluation.precision
     for key, precision in keys.items():
-        lacking = [name for name, capability in machine.gpus if capability < BF16]
+        lacking = [name for name, capability in machine.gpus if capability < BF16_SINCE]
         if precision == "bf16" and lacking:
             yield to_do(key, f"bf16, which {lacking[0]} cannot compute in; set it to fp16")
 

@@ -296,8 +296,11 @@ def test_fingerprint_sees_content_and_not_key_order():
 
 
 def test_import_is_light():
-    code = "import sys, tampo.problems; print(*sys.modules)"
+    """Every command and every job of the workflow reads a study, and with it this room."""
+    code = "import sys, tampo.study.study; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    assert {"torch", "transformers", "datasets", "lm_eval"}.isdisjoint(loaded.stdout.split())
+    assert {"torch", "transformers", "datasets", "lm_eval", "pandas"}.isdisjoint(
+        loaded.stdout.split()
+    )
