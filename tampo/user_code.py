@@ -38,13 +38,14 @@ def module_of(path: Path) -> ModuleType:
         return _loaded[key]
     module_name = "tampo_user_code_" + re.sub(r"\W", "_", str(path))
     spec = importlib.util.spec_from_file_location(module_name, path)
-    if spec is None or spec.loader is None:
+    if spec is None:
         raise UserCodeFault(f"{shown(str(path))}: no Python file")
     module = importlib.util.module_from_spec(spec)
     # Dataclasses and pydantic look up the names in a class's annotations in its module.
     sys.modules[module_name] = module
     try:
-        spec.loader.exec_module(module)
+        # Not through the loader: its bytecode cache takes an edit within a second for no edit.
+        exec(compile(path.read_bytes(), path, "exec"), module.__dict__)
     except (Exception, SystemExit) as error:
         del sys.modules[module_name]
         place = raised_in(error, str(path)) or shown(str(path))
