@@ -86,7 +86,7 @@ class Bandit(ClosedLoopPolicy, ABC):
             return
         arm = self.choose(feedback.step)
         if self.reward == "credit":
-            batch = checked_batch(log_likelihoods, advantages, self.candidates)
+            batch = checked_batch(log_likelihoods, advantages, self.candidates, feedback)
             reward = self._scaled_credit(arm, *batch)
         else:
             reward = feedback.mixed_groups

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Temperature,
     )
     from tampo.temperature.registry import build_policy
+    from tampo.training.candidate_likelihoods import candidate_log_likelihoods
     from tampo.training.trainer import TemperatureGRPOTrainer
 
 __version__ = "0.1.0"
@@ -37,6 +38,7 @@ __all__ = [
     "TemperatureGRPOTrainer",
     "TemperatureMetaPolicy",
     "build_policy",
+    "candidate_log_likelihoods",
     "grade",
     "load_study",
     "pass_at_k",
@@ -52,6 +54,7 @@ _HOMES = {
     "TemperatureGRPOTrainer": "tampo.training.trainer",
     "TemperatureMetaPolicy": "tampo.temperature.meta_policy",
     "build_policy": "tampo.temperature.registry",
+    "candidate_log_likelihoods": "tampo.training.candidate_likelihoods",
     "grade": "tampo.grading",
     "load_study": "tampo.study.study",
     "pass_at_k": "tampo.statistics.pass_at_k",

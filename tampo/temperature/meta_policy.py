@@ -188,7 +188,7 @@ class TemperatureMetaPolicy:
             ValueError: an empty batch, shapes that do not fit together or the candidates, or a NaN
                 or an infinity (the message names the argument and the index).
         """
-        likelihoods, own = checked_batch(log_likelihoods, advantages, self.candidates)
+        likelihoods, own = checked_batch(log_likelihoods, advantages, self.candidates, feedback)
         groups = group_labels(feedback, len(own))
         batch = self._state.observations
         if self.settings.shuffle_advantages:
@@ -218,8 +218,8 @@ class TemperatureMetaPolicy:
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything learned as JSON-serialisable values; a round trip is exact."""
-        return self._state.to_json(self.candidates)
+        return self._state.to_json(self.candidates, self.settings.alpha)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` returned; ValueError where it does not fit this policy."""
-        self._state = MetaPolicyState.from_json(state, self.candidates)
+        self._state = MetaPolicyState.from_json(state, self.candidates, self.settings.alpha)

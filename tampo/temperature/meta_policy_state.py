@@ -34,10 +34,11 @@ class MetaPolicyState(NamedTuple):
         """Return the state before the first step, for `count` candidates."""
         return cls(Learned(np.zeros(count), np.zeros(count)), 0, LastDraw(), LastBatch())
 
-    def to_json(self, candidates: tuple[float, ...]) -> dict[str, Any]:
-        """Return the state, and the candidates that it belongs to, as JSON-serialisable values."""
+    def to_json(self, candidates: tuple[float, ...], alpha: float) -> dict[str, Any]:
+        """Return the state, and the candidates and α that it belongs to, as JSON-serialisable values."""
         return {
             "candidates": list(candidates),
+            "alpha": alpha,
             "ema_advantages": self.learned.average.tolist(),
             "logits": self.learned.logits.tolist(),
             "observations": self.observations,
@@ -46,14 +47,16 @@ class MetaPolicyState(NamedTuple):
         }
 
     @classmethod
-    def from_json(cls, state: dict[str, Any], candidates: tuple[float, ...]) -> MetaPolicyState:
+    def from_json(
+        cls, state: dict[str, Any], candidates: tuple[float, ...], alpha: float
+    ) -> MetaPolicyState:
         """Return the state that `to_json` saved.
 
         Raises:
-            ValueError: missing or unknown keys, other candidates than these, or arrays that are not
-                [K] and finite.
+            ValueError: missing or unknown keys, other candidates or another α than these, or arrays that
+                are not [K] and finite.
         """
-        expected = cls.initial(len(candidates)).to_json(candidates)
+        expected = cls.initial(len(candidates)).to_json(candidates, alpha)
         if set(state) != set(expected):
             raise ValueError(
                 f"state of the meta-policy has keys {sorted(state)}, expected {sorted(expected)}"
@@ -62,6 +65,10 @@ class MetaPolicyState(NamedTuple):
         if saved != candidates:
             raise ValueError(
                 f"state belongs to candidates {saved}, but this meta-policy has {candidates}"
+            )
+        if state["alpha"] != alpha:
+            raise ValueError(
+                f"state was learned with alpha {state['alpha']}, but this meta-policy has {alpha}"
             )
         learned = Learned(*(_per_candidate(state, key, len(candidates)) for key in _ARRAYS))
         return cls(

@@ -90,3 +90,16 @@ def test_the_examples_of_the_page_run(monkeypatch):
     runner = doctest.DocTestRunner(optionflags=flags, verbose=False)
     runner.run(example, out=failures.append)
     assert not failures, "".join(failures)
+
+
+def test_the_loop_of_ones_own_runs_and_loads_no_trainer():
+    script = ROOT / "examples" / "own_loop.py"
+    code = (
+        "import contextlib, io, runpy\n"
+        "with contextlib.redirect_stdout(io.StringIO()) as said:\n"
+        f"    runpy.run_path({str(script)!r}, run_name='__main__')\n"
+        "assert 'reward 0.9' in said.getvalue() or 'reward 1.0' in said.getvalue(), said.getvalue()\n"
+    )
+    loaded = loaded_by(code)
+    assert "torch" in loaded
+    assert not loaded & {"transformers", "trl", "datasets", "accelerate", "peft", "pandas", "yaml"}
