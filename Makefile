@@ -14,7 +14,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --d
   --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: env demo test test-all smoke acceptance bench bench-grading lint docs readme constraints clean help
+.PHONY: env demo test test-all smoke acceptance trl-tests bench bench-grading lint docs readme constraints clean help
 
 env: $(READY)  ## build .venv with everything pinned (a few minutes, 2 GB)
 
@@ -42,6 +42,12 @@ smoke: $(READY)  ## real model, real problems of all five benchmarks: DATA_DIR=.
 
 acceptance: $(READY)  ## what this machine shows: head, step, memory, resume, two methods (10 minutes)
 	$(BIN)/python -m tampo acceptance --out results/acceptance
+
+trl-tests: $(READY)  ## TRL's own tests of its GRPO trainer with ours in its place: TRL=... is a clone
+	mkdir -p build/trl-tests && rm -rf build/trl-tests/tests && cp -r "$(TRL)/tests" build/trl-tests/tests
+	rm -f build/trl-tests/tests/conftest.py
+	cd build/trl-tests && PYTHONPATH=$(CURDIR)/tests/trl_suite OMP_NUM_THREADS=1 $(CURDIR)/$(BIN)/python -m pytest \
+	  -p stand_ins -p no:cacheprovider --confcutdir . -c /dev/null -q -n auto tests/test_grpo_trainer.py -k "not VLM and not Slow"
 
 bench: $(READY)  ## cost of TAMPO's step beside plain TRL's, and of its head, on this machine
 	$(BIN)/python -m tampo bench --out results/bench --page results/bench/bench.md

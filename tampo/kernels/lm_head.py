@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel
+from transformers.models.mixtral.modeling_mixtral import load_balancing_loss_func
 from transformers.utils import ModelOutput
 
 from tampo.kernels.multi_temperature import MultiTemperatureOutput, multi_temperature_log_prob
@@ -39,6 +40,8 @@ class TemperedCausalLMOutput(ModelOutput):
     """[B, L-1, K] log-probability of the next token at every candidate; no gradient."""
     entropy_at_one: torch.Tensor | None = None
     """[B, L-1] entropy in nats at temperature 1; no gradient."""
+    aux_loss: torch.Tensor | None = None
+    """Load-balancing loss of a mixture of experts, where its router's logits are asked for."""
 
 
 def add_tempered_lm_head(
@@ -67,8 +70,7 @@ def add_tempered_lm_head(
         outputs: per-token fields to compute among "log_probs" (always computed) and "entropy".
 
     Raises:
-        ValueError: an unknown output. Calls raise it for an adapter on the LM head itself and where the
-            load-balancing loss of a mixture of experts is wanted.
+        ValueError: an unknown output. Calls raise it for an adapter on the LM head itself.
     """
     unknown = set(outputs) - set(OUTPUTS)
     if unknown:
@@ -81,7 +83,9 @@ def add_tempered_lm_head(
     def forward(self: Any, *args: Any, fused_lm_head: bool = False, **kwargs: Any) -> Any:
         if not fused_lm_head:
             return original_forward(*args, **kwargs)
-        _refuse_router_logits(self.config, kwargs)
+        routed = getattr(self.config.get_text_config(), "output_router_logits", False)
+        if kwargs.setdefault("output_router_logits", routed) is False:
+            del kwargs["output_router_logits"]
         labels = kwargs.pop("labels")
         temperatures = kwargs.pop("temperatures", None)
         wanted: dict[str, Any] = {
@@ -92,7 +96,8 @@ def add_tempered_lm_head(
             "logit_scale": scale,
         }
         # Looked up at each call: PEFT and FSDP replace modules after this function has run.
-        hidden = self.base_model(*args, **{**kwargs, "use_cache": False}).last_hidden_state
+        inner = self.base_model(*args, **{**kwargs, "use_cache": False})
+        hidden = inner.last_hidden_state
         head = self.get_output_embeddings()
         _refuse_adapted_head(head)
         temperatures = temperature if temperatures is None else temperatures
@@ -101,7 +106,10 @@ def add_tempered_lm_head(
             hidden = hidden.float()
             precision = torch.autocast(hidden.device.type, enabled=False)
         with precision:
-            return _score(hidden, head, labels, temperatures, wanted)
+            output = _score(hidden, head, labels, temperatures, wanted)
+        if kwargs.get("output_router_logits"):
+            output["aux_loss"] = _load_balance(self, inner, kwargs.get("attention_mask"))
+        return output
 
     model.forward = types.MethodType(forward, model)
 
@@ -191,10 +199,13 @@ def _refuse_adapted_head(head: torch.nn.Module) -> None:
         )
 
 
-def _refuse_router_logits(config: Any, kwargs: dict[str, Any]) -> None:
-    requested = getattr(config.get_text_config(), "output_router_logits", False)
-    if kwargs.get("output_router_logits", requested):
-        raise ValueError(
-            "output_router_logits is True, but the tempered LM head does not compute the "
-            "load-balancing loss of mixture-of-experts models; set it to False"
-        )
+def _load_balance(
+    model: Any, output: Any, attention_mask: torch.Tensor | None
+) -> torch.Tensor | int:
+    """Return the load-balancing loss of a mixture of experts, as the families' own forward has it."""
+    config = model.config.get_text_config()
+    # GPT-OSS and its like name the number differently; the model keeps it by one name.
+    experts = getattr(config, "num_experts", None) or model.num_experts
+    return load_balancing_loss_func(
+        output.router_logits, experts, config.num_experts_per_tok, attention_mask
+    )

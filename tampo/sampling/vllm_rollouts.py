@@ -16,7 +16,8 @@ class SeededRequests:
     """Stands before TRL's engine and seeds its requests; all else is the engine's own.
 
     Attributes:
-        seeds: [n] seed of each prompt of the next call of `generate`; set before every call.
+        seeds: [n] seed of each prompt of the next call of `generate`, set before every call; None for a
+            call whose requests draw as the engine has it.
 
     Args:
         engine: a `vllm.LLM`.
@@ -24,7 +25,7 @@ class SeededRequests:
 
     def __init__(self, engine: Any) -> None:
         self._engine = engine
-        self.seeds: Sequence[int] = ()
+        self.seeds: Sequence[int] | None = ()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
@@ -41,6 +42,8 @@ class SeededRequests:
             ValueError: there is not one seed and one completion per prompt: vLLM would answer with
                 completions that repeat each other or that nothing names.
         """
+        if self.seeds is None:
+            return self._engine.generate(prompts, sampling_params=sampling_params, **options)
         if len(prompts) != len(self.seeds) or sampling_params.n != 1:
             raise ValueError(
                 f"{len(prompts)} prompts with n = {sampling_params.n} completions each, "

@@ -44,7 +44,7 @@ from tampo.training.rollout_batch import no_trajectories
 from tampo.training.run_log import RunLog
 from tampo.training.stop_at_step_end import StopAtStepEnd
 from tampo.training.stop_signals import Stopped, stop_request
-from tampo.training.trainer import TemperatureGRPOTrainer
+from tampo.training.study_trainer import StudyTrainer
 
 logger = logging.getLogger(__name__)
 
@@ -152,9 +152,7 @@ def train(
         shutil.rmtree(resume.path)
 
 
-def _steps(
-    trainer: TemperatureGRPOTrainer, checkpoint: Path | None, steps: int
-) -> Divergence | None:
+def _steps(trainer: StudyTrainer, checkpoint: Path | None, steps: int) -> Divergence | None:
     """Train to the end; return where the run diverged, if it did.
 
     Raises:
@@ -214,12 +212,12 @@ def _trainer(
     model: Path,
     resume: ResumeFolder,
     seed: int,
-) -> TemperatureGRPOTrainer:
+) -> StudyTrainer:
     loaded = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
     require_adaptable(loaded, training.lora)
     candidates = sorted({*training.candidate_temperatures, *policy.candidates})
-    return TemperatureGRPOTrainer(
-        policy=policy,
+    return StudyTrainer(
+        temperature=policy,
         candidates=tuple(candidates),
         base_seed=seed,
         run_log=_run_log(training, resume),
@@ -235,7 +233,7 @@ def _trainer(
 
 
 def _publish(
-    trainer: TemperatureGRPOTrainer, tokenizer: PreTrainedTokenizerBase, base: Path, out: Path
+    trainer: StudyTrainer, tokenizer: PreTrainedTokenizerBase, base: Path, out: Path
 ) -> None:
     model = trainer.accelerator.unwrap_model(trainer.model)
     if hasattr(model, "merge_and_unload"):

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tampo import layout
+from tampo.temperature.meta_policy_settings import PAPER_CANDIDATES
 from tampo.temperature.protocol import Candidates, Temperature
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.\-]*$")]
@@ -78,7 +79,7 @@ class Training(Closed):
     """Longest prompt [O]; problems with a longer one are left out, counted and named, never cut."""
     max_completion_tokens: Count = 6144
     """Longest completion; "6k tokens" [P]."""
-    candidate_temperatures: Candidates = [0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5]
+    candidate_temperatures: Candidates = list(PAPER_CANDIDATES)
     """Virtual temperatures under which every trajectory's likelihood is recorded, and TAMPO's
     candidates, ascending [P]."""
     logprob_temperature: Literal["rollout", "one"] = "rollout"

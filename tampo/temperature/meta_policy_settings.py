@@ -8,6 +8,8 @@ from pydantic import Field, ValidationError
 
 from tampo.temperature.protocol import Candidates, PolicySettings
 
+PAPER_CANDIDATES = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5)
+"""Candidate temperatures [P]."""
 Normalisation = Literal["sparsemax", "softmax"]
 Update = Literal["min-max", "policy-gradient"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 from typing import Any
 
@@ -48,8 +49,10 @@ def policy_class(name: str) -> type[Any]:
     if is_file(name):
         return class_from_file(name)
     if name not in REGISTRY:
+        near = difflib.get_close_matches(name, REGISTRY, n=1)
+        meant = f"; did you mean {near[0]!r}" if near else ""
         raise ValueError(
-            f"unknown policy {name!r}; registered: {', '.join(sorted(REGISTRY))}; "
+            f"unknown policy {name!r}{meant}; registered: {', '.join(sorted(REGISTRY))}; "
             "or name a class of your own as path/to/file.py:Class"
         )
     module, _, cls = REGISTRY[name].partition(":")
@@ -77,7 +80,7 @@ def policy_settings(name: str, settings: dict[str, Any]) -> PolicySettings:
     return validated
 
 
-def build_policy(name: str, settings: dict[str, Any], context: PolicyContext) -> TemperaturePolicy:
+def build_policy(name: str, settings: dict[str, Any], context: PolicyContext) -> GuardedPolicy:
     """Validate `settings` against the policy's own type and build it for one run, guarded.
 
     Raises:

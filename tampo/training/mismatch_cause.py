@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from tampo.training.scoring import needs_positions, score_completions
+from tampo.training.scoring import TOKEN_MASK, needs_positions, score_completions
 
 TEMPERATURES = tuple(round(0.1 * step, 1) for step in range(1, 31))
 """Temperatures that the sampler might have used instead."""
@@ -79,7 +79,7 @@ def score(
 ) -> torch.Tensor:
     """Return the log-probabilities [B, L] of a micro-batch's completions at `temperatures` [B]."""
     ids = torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], dim=1)
-    mask = torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], dim=1)
+    mask = torch.cat([inputs["prompt_mask"], inputs[TOKEN_MASK]], dim=1)
     length = inputs["completion_ids"].shape[1]
     return score_completions(
         model,
@@ -111,7 +111,7 @@ def _at(model: torch.nn.Module, inputs: dict[str, Any], t: float, autocast: Any)
 def _differences(inputs: dict[str, Any], found: torch.Tensor) -> torch.Tensor:
     """Return sampler less loss, in nats, of all completion tokens that the sampler scored."""
     difference = inputs["sampling_per_token_logps"].double() - found.double()
-    return difference[inputs["completion_mask"].bool() & ~difference.isnan()]
+    return difference[inputs[TOKEN_MASK].bool() & ~difference.isnan()]
 
 
 def _gap(inputs: dict[str, Any], found: torch.Tensor) -> float:

@@ -14,7 +14,7 @@ from tampo import layout
 from tampo.files import LOCK, sole_writer, write_json
 from tampo.study.study import StudyError
 from tampo.training.run_log import RunLog
-from tampo.training.trainer import COMPLETE
+from tampo.training.study_trainer import COMPLETE
 
 logger = logging.getLogger(__name__)
 

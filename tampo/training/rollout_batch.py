@@ -6,7 +6,9 @@ to; every piece names its rows, so the whole is put together in row order whatev
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +47,14 @@ MADE_IN_A_STEP = (COMPLETIONS, TOKENS)
 """Parts of a summary that are counts: over all steps they add up to what the run sampled."""
 
 
+def problem_id(example: Mapping[str, Any]) -> str:
+    """Return the name of a row's problem: its `problem_id`, or one made of its prompt."""
+    if "problem_id" in example:
+        return str(example["problem_id"])
+    prompt = json.dumps(example["prompt"], sort_keys=True, default=str)
+    return hashlib.sha256(prompt.encode()).hexdigest()[:12]
+
+
 class TrainInferenceMismatch(RuntimeError):
     """The sampler and the loss assign different log-probabilities to the same rollouts."""
 
@@ -78,11 +88,11 @@ class RolloutBatch:
         rewards: torch.Tensor,
         advantages: torch.Tensor,
         completion_ids: torch.Tensor,
-        completion_mask: torch.Tensor,
+        token_mask: torch.Tensor,
         eos_token_ids: list[int],
     ) -> None:
         """Take the rewards [n], advantages [n] and completions [n, L] with their mask [n, L]."""
-        lengths = completion_mask.sum(dim=1)
+        lengths = token_mask.sum(dim=1)
         last = completion_ids.gather(1, (lengths - 1).clamp(min=0)[:, None]).squeeze(1)
         ended = torch.isin(last, torch.tensor(eos_token_ids, device=last.device)) & (lengths > 0)
         columns = {

@@ -26,14 +26,15 @@ class RunLog:
 
     Args:
         folder: where the growing files live; created if missing.
-        trajectories_every: trajectories are kept of the rollout batches whose step it divides.
+        trajectories_every: trajectories are kept of the rollout batches whose step it divides; None
+            keeps none.
     """
 
-    def __init__(self, folder: Path, trajectories_every: int = 1) -> None:
+    def __init__(self, folder: Path, trajectories_every: int | None = 1) -> None:
         self.folder = folder
         self._trajectories_every = trajectories_every
         self._parts = folder / "trajectories"
-        self._parts.mkdir(parents=True, exist_ok=True)
+        (folder if trajectories_every is None else self._parts).mkdir(parents=True, exist_ok=True)
         self._waiting: list[pa.Table] = []
 
     def step(self, record: dict[str, Any]) -> None:
@@ -46,7 +47,8 @@ class RunLog:
 
     def trajectories(self, columns: dict[str, list]) -> None:
         """Take the trajectories of one rollout batch, one row each; `flush` writes those that are kept."""
-        if columns[STEP][0] % self._trajectories_every == 0:
+        every = self._trajectories_every
+        if every is not None and columns[STEP][0] % every == 0:
             self._waiting.append(pa.table(columns))
 
     def flush(self, step: int) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+TOKEN_MASK = "token_mask"
+"""Key of a micro-batch: [b, L] the tokens that were sampled, of which the loss may mask some."""
 ROTARY = ("rope_parameters", "rope_theta", "rotary_emb_base", "rotary_dim")
 """Names in a configuration of a model whose positions are rotary."""
 
@@ -22,6 +24,8 @@ class Scoring:
     """[b] temperature that each row was sampled at."""
     first_pass: bool
     """Whether the next pass sees the rollouts first, with the weights that made them."""
+    token_mask: torch.Tensor | None = None
+    """[b, L] the tokens that were sampled; None until their number is known."""
     at_sampling: torch.Tensor = field(init=False)
     """[b, L] log-probabilities at the sampling temperature, filled by the first pass."""
     entropies: torch.Tensor | None = field(init=False)
@@ -52,6 +56,8 @@ class ScoredCompletions:
     """[B, L] entropy in nats at the loss's temperature; None from a reference model's head."""
     candidates: CandidateScores | None
     """None where no candidates were given."""
+    router_loss: torch.Tensor | None = None
+    """Load-balancing loss of a mixture of experts, where it was asked for."""
 
 
 def score_completions(
@@ -65,6 +71,7 @@ def score_completions(
     untempered: bool,
     batch_size: int | None = None,
     positions: bool | None = None,
+    router_loss: bool = False,
 ) -> ScoredCompletions:
     """Score the last `completion_length` tokens of every row in one forward pass.
 
@@ -79,6 +86,7 @@ def score_completions(
         batch_size: rows per forward pass; None for all at once.
         positions: whether to say where each token stands; None where the model needs it
             (`needs_positions`).
+        router_loss: also return the load-balancing loss of a mixture of experts.
     """
     if positions is None:
         positions = needs_positions(model)
@@ -95,7 +103,11 @@ def score_completions(
         labels = input_ids[part].masked_fill(attention_mask[part] == 0, -100)
         labels[:, :-completion_length] = -100
         own_temperatures = temperatures[part]
-        where = {"position_ids": positions_of(attention_mask[part])} if positions else {}
+        where: dict[str, Any] = (
+            {"position_ids": positions_of(attention_mask[part])} if positions else {}
+        )
+        if router_loss:
+            where["output_router_logits"] = True
         pieces.append(
             model(
                 input_ids=input_ids[part],
@@ -114,8 +126,9 @@ def score_completions(
 
     log_probs = joined("log_probs")
     entropy = None if pieces[0].entropy is None else joined("entropy")
+    balance = torch.stack([piece.aux_loss for piece in pieces]).mean() if router_loss else None
     if candidates is None:
-        return ScoredCompletions(log_probs, entropy, None)
+        return ScoredCompletions(log_probs, entropy, None, balance)
     under_candidates = joined("candidate_log_probs")
     scores = CandidateScores(
         log_probs=under_candidates[..., : len(candidates)],
@@ -123,7 +136,7 @@ def score_completions(
         entropy_at_one=joined("entropy_at_one"),
         at_sampling=under_candidates[..., -1] if untempered else log_probs.detach(),
     )
-    return ScoredCompletions(log_probs, entropy, scores)
+    return ScoredCompletions(log_probs, entropy, scores, balance)
 
 
 def positions_of(attention_mask: torch.Tensor) -> torch.Tensor:

@@ -8,8 +8,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from tampo.layout import (
     ENTROPY,
+    ENTROPY_AT_ONE,
     GRAD_NORM,
     KL,
     LOSS,
@@ -25,6 +28,29 @@ logger = logging.getLogger(__name__)
 
 LOGGED = (LOSS, GRAD_NORM, "learning_rate", KL, "clip_ratio/region_mean", "entropy_coef")
 """Of what TRL logs, the numbers that the line keeps, by the first part of their names."""
+
+
+def temperature_metrics(
+    summary: Mapping[str, Any], diagnostics: Mapping[str, Any]
+) -> dict[str, float]:
+    """Return what TRL's own logs say of a rollout batch and its policy.
+
+    Args:
+        summary: of the batch.
+        diagnostics: of its policy; one that has a distribution over candidates also says which of them
+            it prefers, and one that learns from credit how likely its range is by chance.
+    """
+    metrics = {
+        "sampled": summary[TEMPERATURE],
+        ENTROPY: summary[ENTROPY],
+        ENTROPY_AT_ONE: summary[ENTROPY_AT_ONE],
+    }
+    if "probabilities" in diagnostics and "candidates" in diagnostics:
+        likeliest = int(np.argmax(diagnostics["probabilities"]))
+        metrics["preferred"] = float(diagnostics["candidates"][likeliest])
+    if diagnostics.get("p_value") is not None:
+        metrics["credit_p_value"] = float(diagnostics["p_value"])
+    return {f"temperature/{name}": value for name, value in metrics.items()}
 
 
 class StepLog:

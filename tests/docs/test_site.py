@@ -21,6 +21,7 @@ REFERENCE = {
     "glossary",
     "grading",
     "grading-comparison",
+    "python-interface",
 }
 """Pages to look things up in."""
 GUIDES = {path.stem for path in (ROOT / "docs").glob("*.md")} - REFERENCE

@@ -29,7 +29,7 @@ from trl import GRPOConfig, GRPOTrainer
 
 from tampo.temperature.meta_policy import TemperatureMetaPolicy
 from tampo.training.run_log import RunLog
-from tampo.training.trainer import TemperatureGRPOTrainer
+from tampo.training.study_trainer import StudyTrainer
 
 CANDIDATES = tuple(round(0.6 + 0.1 * k, 1) for k in range(10))
 TEMPERATURE = 1.0
@@ -155,13 +155,13 @@ def _trainer(shape: Shape, folder: Path, *, tampo: bool) -> GRPOTrainer:
     arguments: dict[str, Any] = {
         "model": _model(shape),
         "reward_funcs": [_reward],
-        "args": _config(shape, folder, unreachable),
+        "args": _config(shape, folder, None if tampo else {"eos_token_id": [unreachable]}),
         "train_dataset": _prompts(shape),
         "processing_class": tokenizer,
     }
     if tampo:
-        trainer: GRPOTrainer = TemperatureGRPOTrainer(
-            policy=_AtOneTemperature(CANDIDATES),
+        trainer: GRPOTrainer = StudyTrainer(
+            temperature=_AtOneTemperature(CANDIDATES),
             candidates=CANDIDATES,
             base_seed=0,
             run_log=RunLog(folder / "log"),
@@ -173,7 +173,7 @@ def _trainer(shape: Shape, folder: Path, *, tampo: bool) -> GRPOTrainer:
     return trainer
 
 
-def _config(shape: Shape, folder: Path, unreachable: int) -> GRPOConfig:
+def _config(shape: Shape, folder: Path, generation: dict[str, Any] | None) -> GRPOConfig:
     on_gpu = torch.cuda.is_available()
     return GRPOConfig(
         output_dir=str(folder),
@@ -183,7 +183,7 @@ def _config(shape: Shape, folder: Path, unreachable: int) -> GRPOConfig:
         num_generations=shape.group_size,
         max_completion_length=shape.completion_tokens,
         temperature=TEMPERATURE,
-        generation_kwargs={"eos_token_id": [unreachable]},
+        generation_kwargs=generation,
         learning_rate=1e-6,
         bf16=on_gpu,
         use_cpu=not on_gpu,

@@ -334,15 +334,20 @@ def test_gradient_checkpointing_gives_the_same_gradients():
         torch.testing.assert_close(p.grad, q.grad)
 
 
-def test_a_router_loss_is_refused():
-    model = model_of(MixtralConfig, num_local_experts=2, num_experts_per_tok=1)
+@pytest.mark.parametrize("asked", ["by the call", "by the configuration"])
+def test_a_mixture_of_experts_balances_its_load_as_its_own_forward_does(asked):
+    model = model_of(MixtralConfig, num_local_experts=4, num_experts_per_tok=2)
+    batch = batch_of()
+    plain = {name: batch[name] for name in ("input_ids", "attention_mask")}
+    own = model(**plain, output_router_logits=True).aux_loss
     add_tempered_lm_head(model)
-    model(**batch_of(), fused_lm_head=True)
-    with pytest.raises(ValueError, match="output_router_logits"):
-        model(**batch_of(), fused_lm_head=True, output_router_logits=True)
-    model.config.output_router_logits = True
-    with pytest.raises(ValueError, match="load-balancing"):
-        model(**batch_of(), fused_lm_head=True)
+    assert model(**batch, fused_lm_head=True).aux_loss is None
+    call = {"output_router_logits": True} if asked == "by the call" else {}
+    model.config.output_router_logits = not call
+    found = model(**batch, fused_lm_head=True, **call)
+    torch.testing.assert_close(found.aux_loss, own)
+    found.aux_loss.backward()
+    assert model.model.layers[0].mlp.gate.weight.grad.abs().sum() > 0
 
 
 def test_an_unknown_output_is_refused():

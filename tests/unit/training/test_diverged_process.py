@@ -15,7 +15,7 @@ from tampo.files import read_jsonl
 pytestmark = pytest.mark.slow
 SPOIL = """
 import os, sys, torch
-from tampo.training.trainer import TemperatureGRPOTrainer as Trainer
+from tampo.training.study_trainer import StudyTrainer as Trainer
 from tampo.training.stop_at_step_end import StopAtStepEnd as Stop
 
 def loss(self, *arguments):

@@ -23,7 +23,7 @@ from tampo.training.divergence import (
     require_finite_step,
 )
 from tampo.training.stop_at_step_end import StopAtStepEnd
-from tampo.training.trainer import TemperatureGRPOTrainer
+from tampo.training.study_trainer import StudyTrainer
 
 STEPS = 3
 
@@ -47,8 +47,8 @@ def of_step(step, change):
 
 def bad_loss(value):
     def inject(monkeypatch, step):
-        wrapped = of_step(step, lambda _, loss: loss * value)(TemperatureGRPOTrainer._compute_loss)
-        monkeypatch.setattr(TemperatureGRPOTrainer, "_compute_loss", wrapped)
+        wrapped = of_step(step, lambda _, loss: loss * value)(StudyTrainer._compute_loss)
+        monkeypatch.setattr(StudyTrainer, "_compute_loss", wrapped)
 
     return inject
 
@@ -58,8 +58,8 @@ def bad_gradient(monkeypatch, step):
         next(trainer.model.parameters()).grad.view(-1)[0] = torch.nan
         return loss
 
-    wrapped = of_step(step, spoil)(TemperatureGRPOTrainer.training_step)
-    monkeypatch.setattr(TemperatureGRPOTrainer, "training_step", wrapped)
+    wrapped = of_step(step, spoil)(StudyTrainer.training_step)
+    monkeypatch.setattr(StudyTrainer, "training_step", wrapped)
 
 
 def bad_weights(monkeypatch, step):
@@ -85,7 +85,7 @@ def bad_reward(monkeypatch, step):
 
 
 def bad_likelihood(monkeypatch, step):
-    original = TemperatureGRPOTrainer._get_per_token_logps_and_entropies
+    original = StudyTrainer._get_per_token_logps_and_entropies
 
     def spoiled(self, model, *arguments, **keywords):
         weight = model.lm_head.weight
@@ -96,7 +96,7 @@ def bad_likelihood(monkeypatch, step):
         weight.data.copy_(kept)
         return result
 
-    monkeypatch.setattr(TemperatureGRPOTrainer, "_get_per_token_logps_and_entropies", spoiled)
+    monkeypatch.setattr(StudyTrainer, "_get_per_token_logps_and_entropies", spoiled)
 
 
 FAULTS = {

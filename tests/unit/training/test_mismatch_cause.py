@@ -46,7 +46,7 @@ def batch(temperature=0.9):
         "prompt_ids": torch.randint(1, WORDS, (ROWS, PROMPT), generator=rng) * mask,
         "prompt_mask": mask,
         "completion_ids": torch.randint(1, WORDS, (ROWS, LENGTH), generator=rng),
-        "completion_mask": torch.ones(ROWS, LENGTH, dtype=torch.long),
+        "token_mask": torch.ones(ROWS, LENGTH, dtype=torch.long),
         "sampling_temperature": torch.full((ROWS,), temperature),
     }
 

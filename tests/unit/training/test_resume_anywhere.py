@@ -15,6 +15,7 @@ from support.paths import ROOT
 from support.studies import micro_study
 from support.training_run import evidence
 
+import tampo.training.study_trainer
 import tampo.training.trainer
 from tampo.seeds import generator
 from tampo.stages.train import train
@@ -93,7 +94,7 @@ def stop_at(monkeypatch, moment, count):
         "scoring": (tampo.training.trainer, "score_completions"),
         "policy line": (RunLog, "policy"),
         "step line": (RunLog, "step"),
-        "saving": (tampo.training.trainer, "write_json"),
+        "saving": (tampo.training.study_trainer, "write_json"),
     }
     where, name = places[moment]
     act = (lambda: os.kill(os.getpid(), signal.SIGTERM)) if moment == "signal" else kill

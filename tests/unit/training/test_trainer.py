@@ -18,7 +18,7 @@ from tampo.temperature.registry import build_policy
 from tampo.training.grpo_settings import GROUP_TOKEN_MEAN, grpo_config, lora_config
 from tampo.training.rollout_batch import TrainInferenceMismatch
 from tampo.training.run_log import RunLog
-from tampo.training.trainer import TemperatureGRPOTrainer
+from tampo.training.study_trainer import StudyTrainer
 
 CANDIDATES = (0.6, 0.9, 1.2, 1.5)
 STEPS = 3
@@ -71,8 +71,8 @@ def make(model, folder, policy, **changes):
             "problem_id": [p["id"] for p in problems],
         }
     )
-    return TemperatureGRPOTrainer(
-        policy=policy,
+    return StudyTrainer(
+        temperature=policy,
         candidates=CANDIDATES,
         base_seed=1,
         run_log=RunLog(folder / "log"),
@@ -130,7 +130,7 @@ def test_temperatures_mixed_within_a_group_reach_sampler_loss_and_entropy(model,
 def test_vllm_cannot_mix_temperatures_within_a_group(model, tmp_path):
     trainer = make(model, tmp_path, Sequence(1.0))
     trainer.use_vllm = True
-    with pytest.raises(TypeError, match="vllm samples a whole batch at one temperature"):
+    with pytest.raises(TypeError, match="vllm.* samples a whole batch at one temperature"):
         trainer._temperatures_of([0, 1, 2, 3], np.array([0.6, 0.9, 1.2, 1.5]))
 
 

@@ -32,7 +32,7 @@ from tampo.temperature.protocol import OpenLoopPolicy
 from tampo.training.grpo_settings import grpo_config
 from tampo.training.rollout_batch import TrainInferenceMismatch
 from tampo.training.run_log import RunLog
-from tampo.training.trainer import TemperatureGRPOTrainer
+from tampo.training.study_trainer import StudyTrainer
 
 CANDIDATES = (0.7, 1.0, 1.4)
 DRAWN = (0.7, 1.4)
@@ -165,8 +165,8 @@ def trained(model, folder, backend="vllm", base_seed=1, precision="fp32", **chan
         **changes,
     )
     problems = generate("sums", len(DRAWN) * training.prompts_per_step, 0)
-    trainer = TemperatureGRPOTrainer(
-        policy=Drawn(),
+    trainer = StudyTrainer(
+        temperature=Drawn(),
         candidates=CANDIDATES,
         base_seed=base_seed,
         run_log=RunLog(folder / "log"),
