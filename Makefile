@@ -21,7 +21,7 @@ env: $(READY)  ## build .venv with everything pinned (a few minutes, 2 GB)
 $(READY): pyproject.toml $(PINS)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(PINS) \
-	  --editable '.[test,lint,docs]'
+	  --editable '.[train,eval,workflow,test,lint,docs]'
 	touch $@
 
 demo: $(READY)  ## the default study, from base model to results/table1.csv
@@ -72,7 +72,7 @@ readme: $(READY)  ## redraw the README's figure and table from docs/evidence/tin
 
 constraints: $(READY)  ## resolve envs/constraints.txt anew; pins that still fit stay, but UPGRADE=package
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target build/uv $(UV)
-	build/uv/bin/uv pip compile pyproject.toml --extra test --extra lint --extra docs \
+	build/uv/bin/uv pip compile pyproject.toml --extra train --extra eval --extra workflow --extra test --extra lint --extra docs \
 	  --universal --python-version 3.11 --no-annotate --quiet $(if $(UPGRADE),--upgrade-package $(UPGRADE)) \
 	  --custom-compile-command "make constraints" --output-file $(PINS) >/dev/null
 	@# The CUDA build of torch pins its own parts; the CPU build has none.

@@ -65,7 +65,12 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
+    try:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        from tampo.extras import remedy
+
+        raise ImportError(f"tampo.{name}: {remedy(error)}") from error
     globals()[name] = value
     return value
 

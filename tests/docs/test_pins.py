@@ -25,8 +25,11 @@ def parsed(requirements):
     return {canonicalize_name(r.name): r for r in map(Requirement, requirements)}
 
 
-DEPENDENCIES = parsed(PROJECT["dependencies"])
+CORE = parsed(PROJECT["dependencies"])
 EXTRAS = {name: parsed(lines) for name, lines in PROJECT["optional-dependencies"].items()}
+OF_A_STUDY = ("train", "eval", "workflow")
+PINNED = EXTRAS["train"] | EXTRAS["eval"] | EXTRAS["workflow"]
+DEPENDENCIES = CORE | PINNED
 
 
 LINES = [
@@ -35,8 +38,8 @@ LINES = [
     if not line.startswith("#")
 ]
 CONSTRAINTS = [Requirement(line) for line in LINES]
-INSTALLED_EXTRAS = ("test", "lint", "docs")
-"""What `make env` installs besides the dependencies."""
+INSTALLED_EXTRAS = (*OF_A_STUDY, "test", "lint", "docs")
+"""What `make env` installs besides the core."""
 
 
 def pip_pins(environment):
@@ -52,8 +55,11 @@ def pinned(requirement):
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_pins_of_an_environment_are_those_of_pyproject(name):
-    known = DEPENDENCIES | EXTRAS["gpu"]
+    known = PINNED | EXTRAS["gpu"]
     for package, requirement in pip_pins(ENVIRONMENTS[name]).items():
+        if package in CORE:
+            assert CORE[package].specifier.contains(pinned(requirement)), f"envs/{name}.yaml"
+            continue
         assert package in known, f"envs/{name}.yaml: {package} is not in pyproject.toml"
         assert str(requirement) == str(known[package]), f"envs/{name}.yaml"
 
@@ -92,6 +98,7 @@ def test_the_container_takes_its_pins_from_pyproject():
     script, copy, *extras = line[1 : line.index(">")]
     for source in ("pyproject.toml", "envs/requirements.py"):
         assert f"    {source} /opt/tampo/{Path(source).name}\n" in recipe
+    assert tuple(extras) == (*OF_A_STUDY, "gpu")
     assert (script, copy) == ("/opt/tampo/requirements.py", "/opt/tampo/pyproject.toml")
     command = [sys.executable, "envs/requirements.py", "pyproject.toml", *extras]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
@@ -120,9 +127,14 @@ def test_a_constraint_is_a_name_an_exact_version_and_at_most_a_marker():
     assert [line for line in LINES if not form.fullmatch(line)] == []
 
 
-@pytest.mark.parametrize("extra", [None, *INSTALLED_EXTRAS])
+def test_the_core_admits_what_is_constrained():
+    for package, requirement in CORE.items():
+        assert requirement.specifier.contains(constrained(package))
+
+
+@pytest.mark.parametrize("extra", INSTALLED_EXTRAS)
 def test_constraints_agree_with_pyproject(extra):
-    for package, requirement in (EXTRAS[extra] if extra else DEPENDENCIES).items():
+    for package, requirement in EXTRAS[extra].items():
         if requirement.marker is None or requirement.marker.evaluate():
             assert constrained(package) == pinned(requirement), "run `make constraints`"
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from tampo.tools.box.parts import BoxError, say
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
-EXTRAS = {"cpu": (), "gpu": ("gpu",)}
+STUDY = ("train", "eval", "workflow")
+EXTRAS = {"cpu": STUDY, "gpu": (*STUDY, "gpu")}
 """Extras of the project that each kind of environment needs."""
 
 

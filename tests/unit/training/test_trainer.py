@@ -130,7 +130,7 @@ def test_temperatures_mixed_within_a_group_reach_sampler_loss_and_entropy(model,
 def test_vllm_cannot_mix_temperatures_within_a_group(model, tmp_path):
     trainer = make(model, tmp_path, Sequence(1.0))
     trainer.use_vllm = True
-    with pytest.raises(TypeError, match="vllm.* samples a whole batch at one temperature"):
+    with pytest.raises(TypeError, match=r"vllm.* samples a whole batch at one temperature"):
         trainer._temperatures_of([0, 1, 2, 3], np.array([0.6, 0.9, 1.2, 1.5]))
 
 
