@@ -86,6 +86,7 @@ RUNS = table_file("runs")
 """How every training run ended; written where one diverged."""
 
 STUDY_COPY, CLAIMS, ROBUST = "study.yaml", table_file("claims"), table_file("robust")
+COMPARISONS = table_file("comparisons")
 PAGE, FIGURES, CHECKSUMS = "report.html", "figures", "checksums.json"
 PUBLISHED_PREFIX = "published_"
 """Opens the name of every file and column of transcribed numbers."""

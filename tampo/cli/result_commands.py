@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from tampo import layout
 from tampo.cli.options import Commands, add_command, add_data_dir
+from tampo.study.references import DEFAULT_STUDY
 from tampo.study.study import StudyError
 
 
@@ -42,6 +44,12 @@ def _show(args: argparse.Namespace) -> None:
     from tampo.report.tables import show
 
     print(show(args.table))
+
+
+def _compare(args: argparse.Namespace) -> None:
+    from tampo.report.comparing import compare
+
+    print(compare(args.first, args.second, args.results or layout.RESULTS / args.study))
 
 
 def _grade(args: argparse.Namespace) -> int:
@@ -102,6 +110,20 @@ def add_result_commands(commands: Commands) -> None:
     results.add_argument("--out", required=True, type=Path, metavar="FILE", help="Markdown page")
     add_command(commands, "show", _show, "print a table").add_argument(
         "table", type=Path, metavar="CSV"
+    )
+    compared = add_command(
+        commands, "compare", _compare, "paired difference of two methods of a study, with intervals"
+    )
+    compared.add_argument("first", metavar="METHOD", help="a method of the study")
+    compared.add_argument("second", metavar="REFERENCE", help="the method it is compared with")
+    compared.add_argument(
+        "--study", default=DEFAULT_STUDY, metavar="NAME", help=f"default: {DEFAULT_STUDY}"
+    )
+    compared.add_argument(
+        "--results",
+        type=Path,
+        metavar="DIR",
+        help="a study's results, or evidence (default: the study's)",
     )
     graded = add_command(commands, "grade", _grade, "grade one answer and say by which rule")
     graded.add_argument("answer", metavar="ANSWER", help="an answer, or a response with its box")

@@ -150,7 +150,11 @@ def _marked(cell: str, mark: str | None) -> str:
 
 def show(path: Path) -> str:
     """Return the table in a CSV file as aligned text for a terminal."""
-    text = readable(pd.read_csv(path))
+    return aligned(readable(pd.read_csv(path)))
+
+
+def aligned(text: pd.DataFrame) -> str:
+    """Return a table of text in columns of one width."""
     lines = [list(text.columns), *text.values.tolist()]
     widths = [max(len(line[i]) for line in lines) for i in range(len(text.columns))]
     return "\n".join(

@@ -17,6 +17,7 @@ import yaml
 
 from tampo import layout
 from tampo.claims import ClaimInputs, claims_table
+from tampo.claims.comparisons import comparison_table
 from tampo.claims.roles import roles
 from tampo.files import checksums, sha256_of, write_atomically, write_json
 from tampo.records.run_records import RunRecord, read_records, record_paths
@@ -52,9 +53,9 @@ def report(
         study: names the tables, their rows and how intervals are made.
         results: `results/{study}`: aggregate tables, stored responses and run.json files.
         out: receives `{table}.csv`, `.md` and `.tex`; `published_{table}.csv` and `.md` of every
-            transcribed table; `figures/`; `claims.csv`; `robust.csv` where the study has a base model
-            and TAMPO; `report.html`; `study.yaml`; `checksums.json`. Files of an earlier report that
-            are not written again are removed.
+            transcribed table; `figures/`; `claims.csv`; `comparisons.csv`; `robust.csv` where the
+            study has a base model and TAMPO; `report.html`; `study.yaml`; `checksums.json`. Files of
+            an earlier report that are not written again are removed.
         references: published numbers and the published experiment.
         against_plan: compares measured with planned training cost: a table and a sentence.
         draw: whether figures are drawn. Without, their data alone are written and the page has
@@ -80,6 +81,10 @@ def report(
         skipped = write_figures(study, inputs, out / layout.FIGURES, draw=draw)
         claims = claims_table(study, inputs)
         write_atomically(out / layout.CLAIMS, claims.to_csv(index=False, lineterminator="\n"))
+        compared = comparison_table(study, inputs.problem_scores, inputs.outcomes.diverged)
+        write_atomically(
+            out / layout.COMPARISONS, compared.to_csv(index=False, lineterminator="\n")
+        )
         experiment = references.experiment_of(study)
         planned, plan_note = against_plan(study, records, inputs.steps)
         contents = Contents(
@@ -90,6 +95,7 @@ def report(
             plan_note=plan_note,
             claims=claims,
             tables=tables,
+            compared=compared,
             robust=_robust(study, inputs, out),
             figures={name: kind for name, kind in FIGURES.items() if name not in skipped},
             skipped={FIGURES[name].title: reason for name, reason in skipped.items()},

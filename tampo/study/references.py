@@ -9,6 +9,8 @@ from tampo.study.study import Study
 
 STUDIES = Path("workflow/studies")
 """Study files, one per study (relative to the repository root)."""
+DEFAULT_STUDY = "tiny"
+"""Name of the study that is run where none is named."""
 PUBLISHED = Path("workflow/published")
 """Transcribed tables, one folder per study (relative to the repository root)."""
 PAPER = "paper"

@@ -80,6 +80,9 @@ class Study(Closed):
     statistics: Statistics = Statistics()
     resources: Resources = Resources()
     tables: list[Table] = Field(min_length=1)
+    references: list[Name] | None = Field(default=None, exclude_if=lambda names: names is None)
+    """Methods that every other is compared with; null: the best fixed temperature of the results,
+    uniform draws and TAMPO."""
     problem_sets: dict[Name, OwnProblems] = Field(default={}, exclude_if=lambda sets: not sets)
     """Problem sets of your own by the name that `training.problems` and `benchmarks` use."""
     data_dir: str | None = None
@@ -103,6 +106,9 @@ class Study(Closed):
         for table in self.tables:
             _no_repeats(f"tables.{table.name}.methods", table.methods)
             _known(f"tables.{table.name}.methods", table.methods, [m.name for m in self.methods])
+        if self.references is not None:
+            _no_repeats("references", self.references)
+            _known("references", self.references, [m.name for m in self.methods])
         if "table1" not in [t.name for t in self.tables]:
             raise StudyError("tables: no table named 'table1', which results/table1.csv needs")
         self._check_catalogue()

@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from tampo import layout
-from tampo.study.references import STUDIES, References
+from tampo.study.references import DEFAULT_STUDY, STUDIES, References
 from tampo.study.study import UNTRAINED, Study, StudyError, load_study
 
 CONFIG_KEYS = ("study", "data_dir")
 """What `--config` may set."""
-DEFAULT_STUDY = "tiny"
 
 
 def any_of(names: Iterable[object]) -> str:

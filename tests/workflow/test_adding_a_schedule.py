@@ -33,7 +33,7 @@ def test_the_page_has_what_this_test_follows():
         "workflow/studies/mine.yaml",
         "schedules/truncation.py",
     ]
-    assert len(COMMANDS) == 3
+    assert len(COMMANDS) == 4
 
 
 @pytest.mark.slow
@@ -45,6 +45,15 @@ def test_the_users_schedule_ran_through_the_whole_workflow(followed):
     assert [s["temperature"] for s in steps] == pytest.approx((tooth * 3)[:10])
     table = pd.read_csv(project / "results" / "table1.csv")
     assert list(dict.fromkeys(table["method"])) == ["base", "fixed", "sawtooth"]
+
+
+@pytest.mark.slow
+def test_the_users_schedule_is_compared_with_an_interval(followed):
+    project, printed = followed
+    (said,) = [text for command, text in printed.items() if "compare" in command]
+    assert re.search(r"^pass@1  average .*[+\N{MINUS SIGN}][\d.]+ \[.+, .+\]", said, re.MULTILINE)
+    rows = pd.read_csv(project / "results/mine/report/comparisons.csv")
+    assert "sawtooth" in set(rows[rows.reference == "fixed"].method)
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ import pandas as pd
 
 from tampo import layout
 from tampo.claims import ClaimInputs
+from tampo.claims.comparisons import comparison_table as comparison_rows
 from tampo.claims.learning import learning_rows
 from tampo.evidence.archive import SUMS, restored, stored_name
 from tampo.evidence.results_page.against import comparison_table, comparisons, paragraph
@@ -30,6 +31,7 @@ from tampo.records.run_records import (
 from tampo.report.figures import FIGURES
 from tampo.report.page.sections import (
     claim_rows,
+    comparison_grids,
     duration,
     facts,
     moment,
@@ -86,6 +88,12 @@ def study_values(folder: Path, page: Path) -> dict[str, Any]:
         "against": to_markdown(comparison_table(found)) if any(found.values()) else "",
         "figures": _figures(folder),
         **_claims(folder / layout.REPORT / layout.CLAIMS),
+        "compared": {
+            caption: to_markdown(pd.DataFrame(table["rows"], columns=table["columns"]))
+            for caption, table in comparison_grids(
+                comparison_rows(study, tables.problem_scores, diverged)
+            ).items()
+        },
         "robust": _robust(folder / layout.REPORT / layout.ROBUST),
         "cost": _cost(study, tables.scores),
         "learning": to_markdown(_learning(learned)) if len(learned) else "",

@@ -54,6 +54,8 @@ class Contents:
     """Rows of `tampo.claims.claims_table`."""
     tables: list[tuple[Table, pd.DataFrame, Marks]]
     """Each table of the study with its text, published numbers beside ours, and its marks."""
+    compared: pd.DataFrame
+    """Rows of `tampo.claims.comparisons.comparison_table`."""
     robust: pd.DataFrame | None
     """Rows of `robust_scores.robust_table`; None where the study has no TAMPO or no base model."""
     figures: dict[str, FigureKind]
@@ -98,6 +100,7 @@ def _values(contents: Contents) -> dict:
         "diverged": contents.outcomes.note(study.trained_methods),
         "diverged_cost": sections.diverged_cost(contents.outcomes),
         "tables": [_table(*table) for table in contents.tables],
+        "compared": sections.comparison_grids(contents.compared),
         "robust": None if contents.robust is None else sections.robust_grid(contents.robust),
         "figures": [
             {

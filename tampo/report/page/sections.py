@@ -12,7 +12,7 @@ import pandas as pd
 
 from tampo import layout
 from tampo.claims import VERDICTS
-from tampo.layout import HIGH, LOW, METHOD
+from tampo.layout import AVERAGE, BENCHMARK, HIGH, LOW, METHOD, METRIC, NUM_SEEDS
 from tampo.records.outcomes import Outcomes
 from tampo.records.run_json import ModelRun, TrainRun
 from tampo.records.run_records import RunRecord, hours
@@ -133,6 +133,32 @@ def _source_name(study: Study) -> str:
     if isinstance(model, FolderModel):
         return f"{Path(model.path).name} with checksum {model.sha256[:SHORT]}"
     return f"pretrained here on arithmetic, seed {model.seed}"
+
+
+def points(value: float) -> str:
+    """Return a signed number of percentage points."""
+    return f"{value:+.1f}".replace("-", "\N{MINUS SIGN}")
+
+
+def compared_text(row: Any) -> str:
+    """Return a paired difference with its interval, in percentage points; a dash where there is none."""
+    if math.isnan(row.difference):
+        return "–"
+    return f"{points(row.difference)} [{points(row.low)}, {points(row.high)}]"
+
+
+def comparison_grids(compared: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return a grid of methods by metrics for each reference of `comparisons.csv`, by its caption."""
+    averages = compared[compared[BENCHMARK] == AVERAGE]
+    grids = {}
+    for (reference, role), rows in averages.groupby(["reference", "reference_is"], sort=False):
+        table: dict[str, list[str]] = {"method": list(dict.fromkeys(rows[METHOD]))}
+        for metric, of_metric in rows.groupby(METRIC, sort=False):
+            table[str(metric)] = [compared_text(row) for row in of_metric.itertuples()]
+            table[f"Holm p, {metric}"] = [_text(float(p)) for p in of_metric["holm_p"]]
+        table["seeds"] = [str(n) for n in rows.drop_duplicates(METHOD)[NUM_SEEDS]]
+        grids[f"{reference}: {role}"] = grid(pd.DataFrame(table))
+    return grids
 
 
 def claim_rows(claims: pd.DataFrame) -> list[dict[str, str]]:

@@ -34,7 +34,14 @@ def test_the_report_is_complete(finished_study):
         for path in finished_study.rglob("report/**/*.*")
     }
     expected = {f"{table.name}.{form}" for table in STUDY.tables for form in ("csv", "md", "tex")}
-    expected |= {"claims.csv", "robust.csv", "report.html", "study.yaml", "checksums.json"}
+    expected |= {
+        "claims.csv",
+        "comparisons.csv",
+        "robust.csv",
+        "report.html",
+        "study.yaml",
+        "checksums.json",
+    }
     figures = {name for name in found if name.startswith("figures/")}
     assert found - figures == expected
     drawn = {name.removeprefix("figures/").rpartition(".")[0] for name in figures}

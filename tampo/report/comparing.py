@@ -1,0 +1,62 @@
+"""Two methods of a study side by side, for a terminal."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+import pandas as pd
+
+from tampo import layout
+from tampo.layout import BENCHMARK, METRIC, PROBLEM
+from tampo.records.outcomes import Outcomes
+from tampo.report.page.sections import compared_text, number
+from tampo.report.tables import aligned
+from tampo.statistics.paired import difference_table
+from tampo.study.study import StudyError, load_study
+
+
+def compare(first: str, second: str, results: Path) -> str:
+    """Return the paired difference of two methods in every metric and benchmark, as aligned text.
+
+    Args:
+        first, second: names of methods; the difference is first minus second.
+        results: a study's results, or evidence.
+
+    Raises:
+        StudyError: an unknown method, or results that were not reported.
+    """
+    stored = results / layout.REPORT / layout.STUDY_COPY
+    if not stored.is_file():
+        raise StudyError(f"{results} holds no report: no {stored}")
+    study = load_study(stored)
+    names = [method.name for method in study.methods]
+    for name in (first, second):
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            meant = f"did you mean {near[0]!r}; " if near else ""
+            raise StudyError(f"unknown method {name!r}; {meant}methods: {', '.join(names)}")
+    scores = _problem_scores(results / layout.AGGREGATE)
+    diverged = Outcomes.read(results / layout.AGGREGATE).diverged
+    metrics = study.evaluation.pass_metrics
+    table = difference_table(scores, [(first, second)], metrics, study.statistics, diverged)
+    for column in ("difference", layout.LOW, layout.HIGH):
+        table[column] *= 100
+    text = pd.DataFrame(
+        {
+            METRIC: table[METRIC],
+            BENCHMARK: table[BENCHMARK],
+            f"{first} - {second}": [compared_text(row) for row in table.itertuples()],
+            "p": [number(p) for p in table["p_value"]],
+            "seeds": [str(n) for n in table[layout.NUM_SEEDS]],
+        }
+    )
+    kind = f"{100 * study.statistics.confidence:g} % interval over runs and problems"
+    return f"{aligned(text)}\n\nPercentage points, {kind}; p is of this one comparison."
+
+
+def _problem_scores(folder: Path) -> pd.DataFrame:
+    """Read the scores of problems, packed or not."""
+    plain = folder / layout.PROBLEM_SCORES
+    path = plain if plain.is_file() else plain.with_name(f"{plain.name}.xz")
+    return pd.read_csv(path, dtype={PROBLEM: str})
