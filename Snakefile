@@ -30,6 +30,10 @@ rule all:
         layout.RESULTS / layout.TABLE1,
 
 
+onstart:
+    stop_on_signals()
+
+
 onsuccess:
     print_table1(STUDY.name)
 

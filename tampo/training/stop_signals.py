@@ -1,7 +1,7 @@
 """Stop signals, which clusters send before they kill a job.
 
 SIGTERM comes when a job is preempted or cancelled, SIGUSR1 where it was asked for ahead of the time
-limit.
+limit, SIGINT from Ctrl-C.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 STOPPED_FILE = "TAMPO_STOPPED_FILE"
 """Names the file that a launched process makes when it was stopped: the launcher's exit code does not
 tell."""
@@ -32,7 +32,9 @@ class StopRequest:
         self.signal: signal.Signals | None = None
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Take a stop signal; the first one is remembered."""
+        """Take a stop signal; the first one is remembered. A second Ctrl-C does not wait for the step."""
+        if number == signal.SIGINT and self.signal == signal.SIGINT:
+            raise KeyboardInterrupt
         self.signal = self.signal or signal.Signals(number)
 
     @property
@@ -43,7 +45,7 @@ class StopRequest:
 
 @contextmanager
 def stop_request() -> Iterator[StopRequest]:
-    """Take SIGTERM and SIGUSR1 as a request to stop while the block runs.
+    """Take SIGTERM, SIGUSR1 and Ctrl-C as a request to stop while the block runs.
 
     Only Python's main thread may take signals; elsewhere this is a ValueError of `signal.signal`.
     """

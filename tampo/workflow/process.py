@@ -13,7 +13,9 @@ from types import FrameType
 import psutil
 
 from tampo import layout
+from tampo.training.stop_signals import EXIT_CODE
 from tampo.workflow.failures import failures
+from tampo.workflow.stopping import stopped_line, was_stopped
 
 
 def use_this_python() -> None:
@@ -47,7 +49,14 @@ def print_table1(study: str) -> None:
 
 
 def print_failures(snakemake_logs: Iterable[str]) -> None:
-    """Print one line for each job that failed for good: its log and the reason."""
+    """Print one line for each job that failed for good: its log and the reason.
+
+    Raises:
+        SystemExit: the run was stopped, and says so instead.
+    """
     text = "".join(Path(path).read_text() for path in snakemake_logs)
+    if was_stopped():
+        print(f"\n{stopped_line(text)}", file=sys.stderr)
+        sys.exit(EXIT_CODE)
     lines = [failure.line() for failure in failures(text)]
     print(f"\n{len(lines)} failed:", *lines, sep="\n  ", file=sys.stderr)

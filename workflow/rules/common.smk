@@ -9,9 +9,12 @@ from tampo.workflow.process import (
     print_table1,
     use_this_python,
 )
+from tampo.workflow.stopping import leave_interrupts_to_the_run, stop_on_signals
 
 use_this_python()
 pass_on_stop_signals()
+if workflow.subprocess_exec:
+    leave_interrupts_to_the_run()
 
 JOBS = Jobs.of_config(config)
 STUDY = JOBS.study
