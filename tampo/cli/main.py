@@ -7,6 +7,7 @@ import logging
 import sys
 
 from tampo import __version__
+from tampo.cli.options import Parser, add_command
 from tampo.cli.result_commands import add_result_commands
 from tampo.cli.stage_commands import add_stage_commands
 from tampo.cli.study_commands import add_study_commands
@@ -19,8 +20,8 @@ from tampo.training.stop_signals import EXIT_CODE, Stopped, tell_launcher
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m tampo",
+    parser = Parser(
+        prog="tampo",
         description="Benchmark of rollout temperature policies for GRPO: the stages of the workflow.",
     )
     parser.add_argument("--version", action="version", version=__version__)
@@ -29,7 +30,17 @@ def _parser() -> argparse.ArgumentParser:
     add_study_commands(commands)
     add_result_commands(commands)
     add_tool_commands(commands)
+    completion = add_command(
+        commands, "completion", _completion, "print the completion script of a shell"
+    )
+    completion.add_argument("shell", choices=("bash", "zsh", "tcsh"), help="the shell")
     return parser
+
+
+def _completion(args: argparse.Namespace) -> None:
+    import shtab
+
+    print(shtab.complete(_parser(), args.shell))
 
 
 def main(argv: list[str] | None = None) -> int:

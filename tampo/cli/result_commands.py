@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from tampo import layout
-from tampo.cli.options import Commands, add_command, add_data_dir
+from tampo.cli.options import Commands, add_command, add_data_dir, nearest, study_file
 from tampo.study.references import DEFAULT_STUDY
 from tampo.study.study import StudyError
 
@@ -14,7 +14,8 @@ from tampo.study.study import StudyError
 def _verify(args: argparse.Namespace) -> int:
     from tampo.evidence.verify import verify
 
-    found = verify(args.results, args.study, args.data_dir)
+    study = None if args.study is None else study_file(args.study)
+    found = verify(args.results, study, args.data_dir)
     print(found.text())
     return 1 if found.mismatches else 0
 
@@ -43,6 +44,10 @@ def _results(args: argparse.Namespace) -> None:
 def _show(args: argparse.Namespace) -> None:
     from tampo.report.tables import show
 
+    if not args.table.is_file():
+        tables = sorted(str(path) for path in args.table.parent.glob("*.csv"))
+        there = f"there: {', '.join(tables)}" if tables else f"no table in {args.table.parent}/"
+        raise StudyError(f"no file {args.table}{nearest(str(args.table), tables)}; {there}")
     print(show(args.table))
 
 
@@ -81,7 +86,7 @@ def add_result_commands(commands: Commands) -> None:
         "verify results: grade all responses again and recompute the report",
     )
     verify.add_argument(
-        "--study", type=Path, metavar="FILE", help="study file (default: the report's copy)"
+        "--study", metavar="STUDY", help="name or file of a study (default: the report's copy)"
     )
     evidence = add_command(
         commands, "evidence", _evidence, "verify a finished study and pack it without weights"
@@ -109,7 +114,7 @@ def add_result_commands(commands: Commands) -> None:
     )
     results.add_argument("--out", required=True, type=Path, metavar="FILE", help="Markdown page")
     add_command(commands, "show", _show, "print a table").add_argument(
-        "table", type=Path, metavar="CSV"
+        "table", type=Path, metavar="CSV", help="a table of a report"
     )
     compared = add_command(
         commands, "compare", _compare, "paired difference of two methods of a study, with intervals"

@@ -72,7 +72,7 @@ def _stage(
     commands: Commands, name: str, run: Run, text: str, *, data: bool
 ) -> argparse.ArgumentParser:
     command = add_command(commands, name, run, text)
-    command.add_argument("--study", required=True, metavar="FILE", help="study file (YAML)")
+    command.add_argument("--study", required=True, metavar="STUDY", help="name or file of a study")
     if data:
         add_data_dir(command)
     add_out(command)
@@ -89,7 +89,9 @@ def add_stage_commands(commands: Commands) -> None:
         "--recorded", type=Path, metavar="FILE", help="steps.jsonl of the run to replay"
     )
     evaluate = _stage(commands, "evaluate", _evaluate, "sample and grade all benchmarks", data=True)
-    evaluate.add_argument("--checkpoint", required=True, type=Path, metavar="DIR")
+    evaluate.add_argument(
+        "--checkpoint", required=True, type=Path, metavar="DIR", help="the weights to evaluate"
+    )
     for command in (train, evaluate):
         command.add_argument("--method", required=True, help="method of the study")
         command.add_argument("--seed", required=True, type=int, help="base seed of the run")
@@ -98,4 +100,6 @@ def add_stage_commands(commands: Commands) -> None:
     )
     report = _stage(commands, "report", _report, "make tables, figures and the page", data=False)
     for command in (aggregate, report):
-        command.add_argument("--results", required=True, type=Path, metavar="DIR")
+        command.add_argument(
+            "--results", required=True, type=Path, metavar="DIR", help="results of the study"
+        )

@@ -75,6 +75,7 @@ def _try_policy(args: argparse.Namespace) -> None:
 
     from tampo.study.validation import explain
     from tampo.temperature.contract import trial
+    from tampo.temperature.guarded_policy import PolicyFault
     from tampo.temperature.registry import policy_class, policy_settings
 
     try:
@@ -85,9 +86,13 @@ def _try_policy(args: argparse.Namespace) -> None:
         raise StudyError(f"--settings: must be a JSON object (got {args.settings!r})")
     try:
         policy_settings(args.policy, settings)
+    except PolicyFault:
+        raise
     except ValidationError as error:
         kind = policy_class(args.policy).Settings
         raise StudyError(explain(error, kind, "--settings")) from None
+    except ValueError as error:
+        raise StudyError(str(error)) from None
     path = trial(args.policy, settings)
     print(f"{args.policy}: first temperatures of {len(path)} simulated steps")
     for step, drawn in enumerate(path[:SHOWN_STEPS]):
@@ -100,7 +105,7 @@ def add_study_commands(commands: Commands) -> None:
     check = add_command(
         commands, "check", _check, "validate a study, and what it trains on against its benchmarks"
     )
-    check.add_argument("study", metavar="FILE")
+    check.add_argument("study", metavar="STUDY", help="name or file of a study")
     add_data_dir(check)
     add_command(commands, "schema", _schema, "print the JSON schema of study files")
     policies = add_command(commands, "policies", _policies, "list temperature policies, or try one")

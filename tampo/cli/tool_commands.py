@@ -6,15 +6,9 @@ import argparse
 from pathlib import Path
 
 from tampo import layout
-from tampo.cli.options import Commands, add_command, add_data_dir
-from tampo.study.references import STUDIES
+from tampo.cli.options import Commands, add_command, add_data_dir, study_file
 from tampo.study.study import StudyError, load_study
 from tampo.tools.box.command import add_box_commands
-
-
-def _study_file(named: str) -> Path:
-    """Return the file of a study that is named, or given as a file."""
-    return Path(named) if Path(named).suffix else STUDIES / f"{named}.yaml"
 
 
 def _plan(args: argparse.Namespace) -> None:
@@ -26,7 +20,7 @@ def _plan(args: argparse.Namespace) -> None:
     if args.gpu not in GPUS:
         raise StudyError(f"--gpu: unknown {args.gpu!r}; known: {', '.join(GPUS)}")
     assumed = Assumptions(args.completion_fraction, args.response_fraction, args.prompt_tokens)
-    study = load_study(_study_file(args.study))
+    study = load_study(study_file(args.study))
     layout = Layout.of(study, GPUS[args.gpu], args.gpus, args.engine)
     print(render(plan(study, layout, assumed), args.format), end="")
 
@@ -41,7 +35,7 @@ def _doctor(args: argparse.Namespace) -> int:
     from tampo.tools.doctor.gpus import gpu_findings, this_machine
     from tampo.tools.doctor.machine import machine_findings
 
-    study = None if args.study is None else load_study(_study_file(args.study), args.data_dir)
+    study = None if args.study is None else load_study(study_file(args.study), args.data_dir)
     findings = [*gpu_findings(study, this_machine()), *machine_findings(study, layout.RESULTS)]
     for finding in findings:
         print(finding)
@@ -83,7 +77,12 @@ def add_tool_commands(commands: Commands) -> None:
         metavar="N",
         help="tokens per prompt (default: 128)",
     )
-    plan.add_argument("--format", choices=["markdown", "csv"], default="markdown")
+    plan.add_argument(
+        "--format",
+        choices=["markdown", "csv"],
+        default="markdown",
+        help="of the tables (default: markdown)",
+    )
     doctor = add_command(
         commands,
         "doctor",
@@ -99,7 +98,7 @@ def add_tool_commands(commands: Commands) -> None:
     measure = add_command(
         commands, "bench", _bench, "time TAMPO's step, the fused head and rollouts"
     )
-    measure.add_argument("--out", required=True, type=Path, metavar="DIR")
+    measure.add_argument("--out", required=True, type=Path, metavar="DIR", help="output folder")
     measure.add_argument("--page", type=Path, metavar="FILE", help="also write a Markdown page")
     measure.add_argument(
         "--rounds", type=int, default=9, help="alternating repetitions (default: 9)"
@@ -111,7 +110,7 @@ def add_tool_commands(commands: Commands) -> None:
         _acceptance,
         "check a machine: head, step, memory, resume, two methods",
     )
-    accept.add_argument("--out", required=True, type=Path, metavar="DIR")
+    accept.add_argument("--out", required=True, type=Path, metavar="DIR", help="output folder")
     accept.add_argument(
         "--only", nargs="+", default=[], metavar="CHECK", help="these checks only (default: all)"
     )

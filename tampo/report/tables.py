@@ -8,19 +8,37 @@ method without any has empty cells.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import isnan, nan
 from pathlib import Path
 
 import pandas as pd
 
-from tampo.layout import AVERAGE, BENCHMARK, DIVERGED, METHOD, METRIC, NUM_SEEDS, SEED, VALUE
+from tampo.layout import (
+    AVERAGE,
+    BENCHMARK,
+    DIVERGED,
+    HIGH,
+    LOW,
+    METHOD,
+    METRIC,
+    NUM_SEEDS,
+    SEED,
+    VALUE,
+)
 from tampo.records.outcomes import Outcomes
+from tampo.report.page.sections import number
 from tampo.statistics.intervals import Interval, score_intervals
 from tampo.statistics.score_arrays import score_arrays
 from tampo.study.settings import Statistics
 
 DECIMALS = 2
+LONGEST_CELL = 100
+"""Characters of a cell beyond which a terminal is not shown its column."""
+ESTIMATES = {"estimate": (LOW, HIGH), "difference": (LOW, HIGH)}
+"""Columns whose intervals end in columns of other names."""
+FRACTIONS = ("iqm", "improvement")
+"""Columns that are no percentages, and are rounded as the page rounds numbers."""
 EMPHASIS = {"best": "**", "second": "_"}
 """How Markdown shows a mark of `tampo.statistics.ranking`."""
 
@@ -103,20 +121,24 @@ def to_csv(table: pd.DataFrame) -> str:
 
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with each score and its interval in one cell, `44.5 [41.0, 48.1]`."""
-    columns = {}
+    """Return the table as text, rounded as the report rounds, a score and its interval in one cell."""
+    columns, ends = {}, set()
     for name in table.columns:
-        if name.endswith(("_low", "_high")) and name.rpartition("_")[0] in table.columns:
-            continue
-        if {f"{name}_low", f"{name}_high"} <= set(table.columns):
-            cells = zip(table[name], table[f"{name}_low"], table[f"{name}_high"], strict=True)
-            columns[name] = [
-                "–" if isnan(mean) else f"{mean:.1f} [{low:.1f}, {high:.1f}]"
-                for mean, low, high in cells
-            ]
+        low, high = ESTIMATES.get(name, (f"{name}_low", f"{name}_high"))
+        if {low, high} <= set(table.columns):
+            rounded = number if name in ESTIMATES or name in FRACTIONS else "{:.1f}".format
+            cells = zip(table[name], table[low], table[high], strict=True)
+            columns[name] = [_interval_cell(*cell, rounded) for cell in cells]
+            ends |= {low, high}
+        elif pd.api.types.is_float_dtype(table[name]):
+            columns[name] = ["" if isnan(value) else number(value) for value in table[name]]
         else:
             columns[name] = ["" if pd.isna(value) else str(value) for value in table[name]]
-    return pd.DataFrame(columns)
+    return pd.DataFrame({name: cells for name, cells in columns.items() if name not in ends})
+
+
+def _interval_cell(mean: float, low: float, high: float, rounded: Callable[[float], str]) -> str:
+    return "–" if isnan(mean) else f"{rounded(mean)} [{rounded(low)}, {rounded(high)}]"
 
 
 def to_markdown(text: pd.DataFrame, marks: Mapping[tuple[int, str], str] | None = None) -> str:
@@ -127,9 +149,9 @@ def to_markdown(text: pd.DataFrame, marks: Mapping[tuple[int, str], str] | None 
         marks: `best` (bold) or `second` (italic) by row number and column.
     """
     lines = [[str(name) for name in text.columns]]
-    for number, row in enumerate(text.itertuples(index=False)):
+    for index, row in enumerate(text.itertuples(index=False)):
         cells = zip(text.columns, map(str, row), strict=True)
-        lines.append([_marked(cell, (marks or {}).get((number, name))) for name, cell in cells])
+        lines.append([_marked(cell, (marks or {}).get((index, name))) for name, cell in cells])
     lines = [[cell.replace("|", "\\|") for cell in line] for line in lines]
     widths = [max(len(line[i]) for line in lines) for i in range(len(text.columns))]
     rule = ["-" * width for width in widths]
@@ -150,7 +172,10 @@ def _marked(cell: str, mark: str | None) -> str:
 
 def show(path: Path) -> str:
     """Return the table in a CSV file as aligned text for a terminal."""
-    return aligned(readable(pd.read_csv(path)))
+    text = readable(pd.read_csv(path))
+    long = [name for name in text.columns if text[name].str.len().max() > LONGEST_CELL]
+    shown = aligned(text.drop(columns=long))
+    return f"{shown}\n\nnot shown, in {path}: {', '.join(long)}" if long else shown
 
 
 def aligned(text: pd.DataFrame) -> str:

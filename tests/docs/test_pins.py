@@ -17,7 +17,7 @@ from support.paths import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 ENVIRONMENTS = {path.stem: yaml.safe_load(path.read_text()) for path in ROOT.glob("envs/*.yaml")}
-RUNS_THE_WORKFLOW = {"snakemake"}
+RUNS_THE_WORKFLOW = {"snakemake", "shtab"}
 """Needed where the workflow is started, not in the environment of a job."""
 
 

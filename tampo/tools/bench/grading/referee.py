@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from tampo.tools.bench.grading.cases import Case
@@ -100,4 +101,6 @@ class _GraderProcess:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         for pipe in (self._requests, self._replies):
-            pipe.close()
+            with suppress(BrokenPipeError):
+                # What it did not read any more stays in the pipe.
+                pipe.close()
