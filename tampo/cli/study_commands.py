@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 
-from tampo.cli.options import Commands, add_command, add_data_dir, study_of
+from tampo import layout
+from tampo.cli.options import Commands, add_command, add_data_dir, study_file, study_of
 from tampo.study.model_settings import FolderModel
-from tampo.study.study import StudyError
+from tampo.study.references import DEFAULT_STUDY
+from tampo.study.study import StudyError, load_study
 
 SHOWN_STEPS = 12
 """Steps of a tried policy that are printed."""
@@ -100,8 +103,37 @@ def _try_policy(args: argparse.Namespace) -> None:
         print(f"{step:4d}  {' '.join(f'{t:.3f}' for t in temperatures)}")
 
 
+def _status(args: argparse.Namespace) -> int:
+    from tampo.workflow.status import FAILED, jobs, report_lines, watch
+
+    study = load_study(study_file(args.study))
+    results, here = layout.RESULTS / study.name, Path()
+    if args.watch is not None:
+        try:
+            watch(study, results, here, args.watch)
+        except KeyboardInterrupt:
+            return 0
+    found = jobs(study, results, here)
+    print("\n".join(report_lines(study, found)))
+    return 1 if any(job.state == FAILED for job in found) else 0
+
+
 def add_study_commands(commands: Commands) -> None:
-    """Add check, schema and policies."""
+    """Add status, check, schema and policies."""
+    status = add_command(
+        commands, "status", _status, "what the jobs of a study are doing, and how long they take"
+    )
+    status.add_argument(
+        "study", nargs="?", default=DEFAULT_STUDY, metavar="STUDY", help="name or file of a study"
+    )
+    status.add_argument(
+        "--watch",
+        nargs="?",
+        type=float,
+        const=2.0,
+        metavar="SECONDS",
+        help="print it again every 2 or so many seconds, until all is done",
+    )
     check = add_command(
         commands, "check", _check, "validate a study, and what it trains on against its benchmarks"
     )

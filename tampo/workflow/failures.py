@@ -32,7 +32,7 @@ class Failure:
         if refused:
             return f"{where}: not submitted: {' '.join(refused[1].split())}"
         ended = re.search(r"SLURM-job '(\d+)' failed, SLURM status is: '(\w+)'", self.message)
-        reason = _last_reason(Path(where)) or "no reason in it"
+        reason = reason_in(Path(where)) or "no reason in it"
         # FAILED only says that the command did, and that it says itself.
         if ended and ended[2] != "FAILED":
             return f"{where}: SLURM ended job {ended[1]}: {ended[2]}; it ends: {reason}"
@@ -64,7 +64,7 @@ def _field(fields: str, name: str) -> str:
     return found[1].strip() if found else ""
 
 
-def _last_reason(log: Path) -> str:
+def reason_in(log: Path) -> str:
     """Return the last line that names an error, else the last line that says anything."""
     if not log.is_file():
         return ""
