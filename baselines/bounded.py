@@ -37,6 +37,8 @@ class BoundedPolicy(ClosedLoopPolicy, ABC):
 
     Settings = BoundedSettings
     STATE: ClassVar[tuple[str, ...]] = ("temperature", "held")
+    START: ClassVar[float] = 1.0
+    """Temperature of the first step where the settings leave it null and the range holds it."""
 
     def __init__(self, start: float, lowest: float, highest: float) -> None:
         if lowest > highest:
@@ -57,7 +59,7 @@ class BoundedPolicy(ClosedLoopPolicy, ABC):
         if chosen["highest"] is None:
             chosen["highest"] = context.candidates[-1]
         if chosen["start"] is None:
-            chosen["start"] = min(max(1.0, chosen["lowest"]), chosen["highest"])
+            chosen["start"] = min(max(cls.START, chosen["lowest"]), chosen["highest"])
         return cls(**chosen, **cls.of_run(context))
 
     @classmethod

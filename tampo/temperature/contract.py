@@ -160,6 +160,7 @@ def _show(policy: TemperaturePolicy, context: PolicyContext, step: int, drawn: n
         truncated=rng.random(size) < 0.2,
         entropy=entropy,
         entropy_at_one=entropy,
+        answers=rng.integers(-1, 3, size),
     )
     columns = [candidates.index(candidate) for candidate in policy.candidates]
     policy.observe(likelihoods[:, columns], advantages, feedback)

@@ -112,6 +112,9 @@ class RolloutFeedback:
     rollout, or 1 in the ablation `logprob_temperature: one`."""
     entropy_at_one: float
     """Mean token entropy in nats of the model at temperature 1."""
+    answers: NDArray[np.int64] | None = None
+    """[N] final answer of each trajectory: within a group the same number for answers that the grader
+    holds to be equal, -1 for none. None unless the policy's `reads_answers` asks for them."""
 
     @property
     def temperature(self) -> float:
@@ -182,6 +185,8 @@ class OpenLoopPolicy:
 
     Settings: ClassVar[type[PolicySettings]] = PolicySettings
     candidates: tuple[float, ...] = ()
+    reads_answers: ClassVar[bool] = False
+    """Whether `RolloutFeedback.answers` is wanted; telling answers apart takes the grader's time."""
 
     @classmethod
     def from_settings(cls, settings: Any, context: PolicyContext) -> Self:

@@ -19,7 +19,10 @@ from tampo.temperature.protocol import PolicyContext, PolicySettings, Temperatur
 from tampo.user_code import raised_in
 
 REGISTRY: dict[str, str] = {
+    "agpo": "baselines.agpo:Agpo",
+    "bang-bang": "baselines.bang_bang:BangBang",
     "cosine": "baselines.cosine:Cosine",
+    "diversity": "baselines.diversity:Diversity",
     "e3": "baselines.e3:E3",
     "exp3": "baselines.exp3:Exp3",
     "exponential": "baselines.exponential:Exponential",

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import pyarrow as pa
 import torch
 
 from tampo import layout
+from tampo.grading.answer_classes import answer_classes
 from tampo.layout import (
     ADVANTAGE,
     ENTROPY,
@@ -42,6 +44,7 @@ the loss's log-probability of a token, by accelerate's mixed precision. Rounding
 1e-3 and 1e-2. At a language model's entropy, a temperature that differs by 0.1 between the two causes
 several times the tolerance."""
 
+ANSWER = "answer"
 COMPLETIONS = "completions"
 MADE_IN_A_STEP = (COMPLETIONS, TOKENS)
 """Parts of a summary that are counts: over all steps they add up to what the run sampled."""
@@ -90,6 +93,7 @@ class RolloutBatch:
         completion_ids: torch.Tensor,
         token_mask: torch.Tensor,
         eos_token_ids: list[int],
+        answers: list[str | None] | None = None,
     ) -> None:
         """Take the rewards [n], advantages [n] and completions [n, L] with their mask [n, L]."""
         lengths = token_mask.sum(dim=1)
@@ -104,6 +108,8 @@ class RolloutBatch:
             "length": lengths.tolist(),
             TRUNCATED: (~ended).tolist(),
         }
+        if answers is not None:
+            columns[ANSWER] = answers
         for values in zip(*columns.values(), strict=True):
             self._outcomes[values[0]] = dict(zip(columns, values, strict=True))
 
@@ -204,7 +210,20 @@ class GatheredRollout:
             truncated=self.column(TRUNCATED),
             entropy=float(self.column(ENTROPY).sum() / tokens),
             entropy_at_one=float(self.column(ENTROPY_AT_ONE).sum() / tokens),
+            answers=self.answers,
         )
+
+    @cached_property
+    def answers(self) -> np.ndarray | None:
+        """[N] class of each trajectory's answer within its group; None where answers were not read."""
+        if ANSWER not in self.records[0]:
+            return None
+        classes = np.empty(len(self.records), dtype=np.int64)
+        for group in np.unique(self.groups):
+            own = self.groups == group
+            texts = [self.records[row][ANSWER] for row in np.flatnonzero(own)]
+            classes[own] = answer_classes(texts)
+        return classes
 
     def summary(self) -> dict[str, Any]:
         """Return the batch in numbers, for steps.jsonl."""

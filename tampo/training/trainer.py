@@ -24,6 +24,8 @@ from trl import GRPOTrainer
 from trl.models import unwrap_model_for_generation
 from trl.trainer import grpo_trainer
 
+from tampo.grading import last_boxed
+from tampo.grading.rewards import completion_text
 from tampo.kernels.lm_head import add_tempered_lm_head
 from tampo.layout import ENTROPY, ENTROPY_AT_ONE, MIXED_GROUPS, STEP, TEMPERATURE, TRUNCATED
 from tampo.sampling import sampler
@@ -84,6 +86,7 @@ class TemperatureGRPOTrainer(PolicyCheckpoints):
     # Made with each rollout batch.
     _lengths: list[int]
     _rewards: torch.Tensor
+    _answers: list[str | None] | None
     _scoring: Scoring | None = None
 
     def __init__(
@@ -150,6 +153,7 @@ class TemperatureGRPOTrainer(PolicyCheckpoints):
             output["completion_ids"],
             output[TOKEN_MASK],
             self.eos_token_ids,
+            self._answers,
         )
         if self._scores_before_loss:
             self._compare(self._scoring, output)
@@ -239,9 +243,15 @@ class TemperatureGRPOTrainer(PolicyCheckpoints):
             )
         return completions.token_ids, completions.log_probs
 
-    def _calculate_rewards(self, *args: Any, **kwargs: Any) -> torch.Tensor:
-        by_function = super()._calculate_rewards(*args, **kwargs)
+    def _calculate_rewards(
+        self, inputs: Any, prompts: Any, completions: list[Any], *args: Any, **kwargs: Any
+    ) -> torch.Tensor:
+        by_function = super()._calculate_rewards(inputs, prompts, completions, *args, **kwargs)
         if self._training:
+            wanted = getattr(self.policy, "reads_answers", False)
+            self._answers = (
+                [last_boxed(completion_text(c)) for c in completions] if wanted else None
+            )
             weights = self.reward_weights.to(by_function.device)
             self._rewards = (by_function * weights).nansum(dim=1)
             # A completion that no reward function could score has no reward; that is not zero.

@@ -109,7 +109,7 @@ class Batch:
         policy.observe(self.log_likelihoods[:, columns], self.advantages, self.feedback)
 
     def in_order(self, order: np.ndarray) -> "Batch":
-        rows = ("temperatures", "groups", "rewards", "lengths", "truncated")
+        rows = ("temperatures", "groups", "rewards", "lengths", "truncated", "answers")
         feedback = replace(self.feedback, **{k: getattr(self.feedback, k)[order] for k in rows})
         return Batch(self.log_likelihoods[order], self.advantages[order], feedback)
 
@@ -161,6 +161,7 @@ def batch(seed: int, step: int, kind: str = "") -> Batch:
         truncated=rng.random(size) < 0.3,
         entropy=entropy,
         entropy_at_one=entropy * 0.9,
+        answers=np.where(rng.random(size) < 0.2, -1, rng.integers(0, 3, size)),
     )
     return Batch(likelihoods, known - means, feedback)
 

@@ -115,6 +115,23 @@ def test_an_own_policy_from_a_file_and_as_an_object(script, tmp_path):
     assert [row["temperature"] for row in script.policy_log()] == drawn
 
 
+def test_a_policy_that_asks_for_answers_is_shown_which_are_the_same(script):
+    boxed = "tokenizer = trainer.processing_class\n"
+    boxed += "decode = tokenizer.batch_decode\n"
+    # Whatever was sampled, half of a group answers one half in two ways and half answers three.
+    boxed += (
+        "texts = [r'\\boxed{1/2}', r'\\boxed{0.5}', r'\\boxed{3}', r'\\boxed{3.0}']\n"
+        "tokenizer.batch_decode = lambda ids, **k: [texts[i % 4] for i in range(len(ids))]\n"
+    )
+    script(
+        **{
+            POLICY: 'temperature="diversity",',
+            "trainer.train()": boxed + "trainer.train()",
+        }
+    )
+    assert [row["distinct_answers"] for row in script.policy_log()] == [2, 2, 2]
+
+
 def test_evaluation_is_trls_own_and_no_policy_hears_of_it(script):
     without = script()
     before = (script.out / "policy.jsonl").read_bytes()
