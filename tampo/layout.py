@@ -13,6 +13,8 @@ from pathlib import Path
 
 RESULTS = Path("results")
 LOGS = Path("logs")
+TRACKING = Path("tracking")
+"""What trackers keep of training runs, where one is asked for."""
 TIMINGS = Path("timings")
 """Snakemake's record of time and memory of each job."""
 

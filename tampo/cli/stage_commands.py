@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from tampo.cli.options import Commands, Run, add_command, add_data_dir, add_out, study_of
+from tampo.training.trackers import TRACKERS, VARIABLE, reporting
 from tampo.workflow.devices import own_gpus
 
 
@@ -31,10 +33,12 @@ def _train(args: argparse.Namespace) -> int | None:
 
         from tampo.stages.light_transformers import import_light_transformers
 
+        # Before the libraries that read a tracker's places when they are imported.
+        told = reporting(args.tracker, study.name, args.method, args.seed)
         import_light_transformers()
         from tampo.stages.train import train
 
-        train(study, args.method, args.seed, args.model, args.out, args.recorded)
+        train(study, args.method, args.seed, args.model, args.out, args.recorded, told)
         return None
 
 
@@ -87,6 +91,12 @@ def add_stage_commands(commands: Commands) -> None:
     train.add_argument("--model", required=True, type=Path, metavar="DIR", help="base model")
     train.add_argument(
         "--recorded", type=Path, metavar="FILE", help="steps.jsonl of the run to replay"
+    )
+    train.add_argument(
+        "--tracker",
+        default=os.environ.get(VARIABLE),
+        metavar="NAME",
+        help=f"report steps to {', '.join(TRACKERS)} as they come (default: ${VARIABLE}, or none)",
     )
     evaluate = _stage(commands, "evaluate", _evaluate, "sample and grade all benchmarks", data=True)
     evaluate.add_argument(

@@ -6,9 +6,11 @@ import json
 import logging
 import shutil
 import time
+from collections.abc import Mapping
 from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import accelerate
 import torch
@@ -50,7 +52,13 @@ logger = logging.getLogger(__name__)
 
 
 def train(
-    study: Study, method: str, seed: int, model: Path, out: Path, recorded: Path | None = None
+    study: Study,
+    method: str,
+    seed: int,
+    model: Path,
+    out: Path,
+    recorded: Path | None = None,
+    reporting: Mapping[str, Any] | None = None,
 ) -> None:
     """Train `method` with base seed `seed` and write the run to `out`.
 
@@ -66,6 +74,7 @@ def train(
             run.json appear when the run is over.
         recorded: steps.jsonl of the run whose temperatures the method's policy replays; needed
             by such a policy and by no other.
+        reporting: where steps are told as they come (`tampo.training.trackers.reporting`).
 
     Raises:
         StudyError: the method is not one that is trained, lacks the run that it replays, would
@@ -119,7 +128,9 @@ def train(
             vocabulary = config.get_text_config().vocab_size
             context = study.policy_context(method, seed, vocabulary, temperatures)
             policy = build_policy(chosen.policy, chosen.settings, context)
-            trainer = _trainer(training, policy, problems, tokenizer, model, resume, seed)
+            trainer = _trainer(
+                training, policy, problems, tokenizer, model, resume, seed, reporting
+            )
             diverged = _steps(trainer, checkpoint, training.steps)
             run_log, candidates = trainer.run_log, trainer.candidates
         if not processes.is_main_process:
@@ -212,6 +223,7 @@ def _trainer(
     model: Path,
     resume: ResumeFolder,
     seed: int,
+    reporting: Mapping[str, Any] | None,
 ) -> StudyTrainer:
     loaded = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
     require_adaptable(loaded, training.lora)
@@ -225,7 +237,7 @@ def _trainer(
         group_token_mean=training.loss == GROUP_TOKEN_MEAN,
         model=loaded,
         reward_funcs=[REWARDS[reward.name] for reward in training.rewards],
-        args=grpo_config(training, resume.checkpoints, seeds.derive(seed, "trainer")),
+        args=grpo_config(training, resume.checkpoints, seeds.derive(seed, "trainer"), reporting),
         train_dataset=problems.dataset,
         processing_class=tokenizer,
         peft_config=lora_config(training),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,16 @@ def lora_config(training: Training) -> LoraConfig | None:
     )
 
 
-def grpo_config(training: Training, output_dir: Path, seed: int) -> GRPOConfig:
+def grpo_config(
+    training: Training, output_dir: Path, seed: int, reporting: Mapping[str, Any] | None = None
+) -> GRPOConfig:
     """Return TRL's configuration of a study's training settings.
+
+    Args:
+        training: the settings.
+        output_dir: for checkpoints.
+        seed: of TRL's own random numbers.
+        reporting: `tampo.training.trackers.reporting`; None reports nowhere.
 
     Raises:
         ValueError: the completions of a step do not divide over the processes, or the GPU lacks the
@@ -99,7 +108,7 @@ def grpo_config(training: Training, output_dir: Path, seed: int) -> GRPOConfig:
         use_cpu=on_cpu,
         seed=seed % 2**31,
         remove_unused_columns=False,
-        report_to=[],
+        **(reporting or {"report_to": []}),
         logging_steps=1,
         # It would show a loss that is NaN as 0.
         logging_nan_inf_filter=False,

@@ -6,6 +6,7 @@ A rule names a stage; which runs it has, what they need and what makes them run 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import sys
@@ -17,8 +18,9 @@ from typing import Any
 from tampo import layout
 from tampo.study.references import DEFAULT_STUDY, STUDIES, References
 from tampo.study.study import UNTRAINED, Study, StudyError, load_study
+from tampo.training.trackers import VARIABLE, require_tracker
 
-CONFIG_KEYS = ("study", "data_dir")
+CONFIG_KEYS = ("study", "data_dir", "tracker")
 """What `--config` may set."""
 
 
@@ -55,6 +57,9 @@ class Jobs:
         file = STUDIES / f"{name}.yaml"
         try:
             study = load_study(file, data_dir)
+            if (tracker := config.get("tracker")) is not None:
+                require_tracker(str(tracker))
+                os.environ[VARIABLE] = str(tracker)
         except StudyError as error:
             sys.exit(f"error: {error}")
         if study.name != name:
