@@ -32,6 +32,7 @@ rule all:
 
 onstart:
     stop_on_signals()
+    say_one_line_a_job(workflow.logger_manager)
 
 
 onsuccess:

@@ -88,7 +88,7 @@ def _run(stage: str, name: str, folder: Path, log: Path, steps: int | None, now:
         left = pace * (steps - len(rows))
         detail = _step(rows[-1], len(rows), steps)
     if now - touched < max(FRESH, 3 * pace):
-        detail += f"  {_time(left)} left" if left is not None else ""
+        detail += f"  {in_words(left)} left" if left is not None else ""
         return Job(stage, name, RUNNING, left=left, detail=detail)
     if not touched:
         return Job(stage, name, WAITING)
@@ -117,7 +117,8 @@ def _step(row: dict[str, Any], done: int, steps: int) -> str:
     return f"step {done}/{steps}  T {row[TEMPERATURE]:.2f}  reward {reward}  {rate:,.0f} tokens/s"
 
 
-def _time(seconds: float) -> str:
+def in_words(seconds: float) -> str:
+    """Return a time in the two units that suit it."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
@@ -152,7 +153,7 @@ def _remaining(found: list[Job]) -> str:
         seconds += sum(
             job.left if job.left is not None else statistics.median(took) for job in open_jobs
         )
-    return f"; about {_time(seconds / at_once)} left" if at_once and seconds else ""
+    return f"; about {in_words(seconds / at_once)} left" if at_once and seconds else ""
 
 
 def watch(study: Study, results: Path, logs: Path, every: float) -> None:
