@@ -2,6 +2,7 @@
 import re
 
 from tampo import layout
+from tampo.workflow.earlier_logs import keep_earlier_logs
 from tampo.workflow.jobs import Jobs, any_of, environment
 from tampo.workflow.process import (
     pass_on_stop_signals,
