@@ -10,7 +10,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,19 @@ from tampo.training.trackers import VARIABLE, require_tracker
 
 CONFIG_KEYS = ("study", "data_dir", "tracker")
 """What `--config` may set."""
+
+
+def require_config_option(words: Sequence[str]) -> None:
+    """End the run with one line where `study=NAME` stands among the targets, without `--config`.
+
+    Args:
+        words: of Snakemake's command line.
+    """
+    if {"--config", "-C"} & set(words):
+        return
+    for word in words:
+        if word.partition("=")[0] in CONFIG_KEYS and "=" in word:
+            sys.exit(f"error: {word} is no target; write --config {word}, after the target")
 
 
 def any_of(names: Iterable[object]) -> str:

@@ -1,9 +1,10 @@
 # The active study, checked before any job is planned; `tampo.workflow` says what its jobs need.
 import re
+import sys
 
 from tampo import layout
 from tampo.workflow.earlier_logs import keep_earlier_logs
-from tampo.workflow.jobs import Jobs, any_of, environment
+from tampo.workflow.jobs import Jobs, any_of, environment, require_config_option
 from tampo.workflow.process import (
     pass_on_stop_signals,
     print_failures,
@@ -18,6 +19,7 @@ pass_on_stop_signals()
 if workflow.subprocess_exec:
     leave_interrupts_to_the_run()
 
+require_config_option(sys.argv[1:])
 JOBS = Jobs.of_config(config)
 STUDY = JOBS.study
 

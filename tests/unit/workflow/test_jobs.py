@@ -6,7 +6,7 @@ import pytest
 import yaml
 from support.studies import micro_study
 
-from tampo.workflow.jobs import Jobs, any_of, environment
+from tampo.workflow.jobs import Jobs, any_of, environment, require_config_option
 
 
 def jobs(data_dir=None, **changes):
@@ -103,3 +103,11 @@ def test_names_of_wildcards_are_matched_whole_and_literally():
     assert any_of(["grpo-t0.9", 2]) == r"grpo\-t0\.9|2"
     assert any_of([]) == "(?!)"
     assert environment("vllm").endswith("gpu.yaml") and environment("hf").endswith("cpu.yaml")
+
+
+def test_a_forgotten_config_option_is_one_line():
+    require_config_option(["results/table1.csv", "--config", "study=smol"])
+    require_config_option(["results/table1.csv", "-n"])
+    message = "error: study=smol is no target; write --config study=smol, after the target"
+    with pytest.raises(SystemExit, match=message):
+        require_config_option(["results/table1.csv", "study=smol"])
