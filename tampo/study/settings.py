@@ -29,6 +29,17 @@ class Closed(BaseModel):
     )
 
 
+class MaskByEntropy(Closed):
+    """Entrocraft's mask, the rival knob at a fixed temperature (`tampo.training.advantage_mask`)."""
+
+    start: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.6
+    """Target entropy in nats at the first step (Entrocraft, as quoted)."""
+    end: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.2
+    """Target entropy in nats at the last step (Entrocraft, as quoted)."""
+    band: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.05
+    """Distance from the target within which no rollout is masked [R]."""
+
+
 class Reward(Closed):
     """One reward function and its weight in the sum."""
 
@@ -111,6 +122,10 @@ class Training(Closed):
     """ε of the clipped ratio [O]."""
     adaptive_entropy: AdaptiveEntropy | None = None
     """Entropy bonus with an adaptive coefficient; null for none [P]."""
+    mask_by_entropy: MaskByEntropy | None = Field(
+        default=None, exclude_if=lambda mask: mask is None
+    )
+    """Rollouts leave the loss by their advantage where the entropy is off its target; null for none [P]."""
     loss: Literal["grpo", "bnpo", "dr_grpo", "dapo"] = "bnpo"
     """How the loss is normalised, by TRL's names. The recipe's version averaged over the tokens of a
     micro-batch, which was one group, then over micro-batches [O]: `bnpo` here is the mean over groups of

@@ -14,6 +14,7 @@ from trl import GRPOConfig
 from tampo.models.precision import require_precision
 from tampo.study.resources import accumulation_steps
 from tampo.study.settings import Training
+from tampo.training.advantage_mask import AdvantageMask
 
 GROUP_TOKEN_MEAN = "bnpo"
 """The loss that the trainer weighs by groups."""
@@ -30,6 +31,14 @@ def lora_config(training: Training) -> LoraConfig | None:
         target_modules=chosen.target_modules,
         task_type="CAUSAL_LM",
     )
+
+
+def advantage_mask(training: Training) -> AdvantageMask | None:
+    """Return the mask by entropy of the settings, or None."""
+    chosen = training.mask_by_entropy
+    if chosen is None:
+        return None
+    return AdvantageMask(chosen.start, chosen.end, chosen.band, training.steps)
 
 
 def grpo_config(

@@ -116,6 +116,7 @@ class TemperatureGRPOTrainer(PolicyCheckpoints):
         self.run_log = run_log or RunLog(Path(str(self.args.output_dir)), trajectories_every=None)
         self._base_seed = self.args.seed if base_seed is None else base_seed
         self._untempered = logprob_temperature == "one"
+        self._summary = {}
 
     @property
     def _training(self) -> bool:

@@ -31,6 +31,7 @@ CHOICES = {
     "micro_batch": [2, 4, 8],
     "kl_coefficient": [0.0, 0.1],
     "lora": [None, None, {"rank": 2, "alpha": 4}],
+    "mask_by_entropy": [None, None, {"start": 3.0, "end": 1.0, "band": 0.0}],
     "adaptive_entropy": [None, None, {"target": 3.0, "delta": 0.01, "maximum": 0.05}],
     "scale_rewards": ["group", "batch", "none"],
     "lr_schedule": ["constant_with_warmup", "linear", "cosine", "cosine_with_min_lr"],

@@ -11,11 +11,12 @@ from support.training_run import length_reward
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import tampo.training.trainer
+from tampo.files import read_jsonl
 from tampo.problems.arithmetic import generate
 from tampo.study.settings import AdaptiveEntropy, Lora, Training
 from tampo.temperature.protocol import OpenLoopPolicy, PolicyContext
 from tampo.temperature.registry import build_policy
-from tampo.training.grpo_settings import GROUP_TOKEN_MEAN, grpo_config, lora_config
+from tampo.training.grpo_settings import GROUP_TOKEN_MEAN, advantage_mask, grpo_config, lora_config
 from tampo.training.rollout_batch import TrainInferenceMismatch
 from tampo.training.run_log import RunLog
 from tampo.training.study_trainer import StudyTrainer
@@ -78,6 +79,7 @@ def make(model, folder, policy, **changes):
         run_log=RunLog(folder / "log"),
         logprob_temperature=training.logprob_temperature,
         group_token_mean=training.loss == GROUP_TOKEN_MEAN,
+        mask=advantage_mask(training),
         model=AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32),
         reward_funcs=[length_reward],
         args=grpo_config(training, folder / "checkpoints", 1),
@@ -125,6 +127,23 @@ def test_temperatures_mixed_within_a_group_reach_sampler_loss_and_entropy(model,
     same = make(model, tmp_path / "same", Sequence(1.05), steps=1, micro_batch=8)
     same.train()
     assert not np.allclose(same.policy.seen[0][0], policy.seen[0][0])
+
+
+def test_rollouts_that_are_masked_leave_the_loss_and_nothing_else(model, tmp_path):
+    plain, masked = Sequence(1.0), Sequence(1.0)
+    make(model, tmp_path / "plain", plain, steps=2).train()
+    # Far below the target, so from the second step on only A <= 0 stays.
+    mask = {"start": 100.0, "end": 100.0, "band": 0.0}
+    make(model, tmp_path / "masked", masked, steps=2, mask_by_entropy=mask).train()
+    rows = read_jsonl(tmp_path / "masked" / "log" / "steps.jsonl")
+    other = read_jsonl(tmp_path / "plain" / "log" / "steps.jsonl")
+    assert rows[0]["masked"] == 0 and rows[0]["loss"] == other[0]["loss"]
+    positive = float((masked.seen[1][1] > 0).mean())
+    assert rows[1]["masked"] == pytest.approx(positive) and positive > 0
+    assert rows[1]["grad_norm"] != other[1]["grad_norm"]
+    # The policy is shown every advantage.
+    np.testing.assert_array_equal(masked.seen[1][1], plain.seen[1][1])
+    assert "masked" not in other[0]
 
 
 def test_vllm_cannot_mix_temperatures_within_a_group(model, tmp_path):
