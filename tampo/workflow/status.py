@@ -66,8 +66,13 @@ def jobs(study: Study, results: Path, logs: Path, now: float | None = None) -> l
                 folder = folder_of(results, method.name, seed)
                 steps = study.training_of(method.name).steps if stage == layout.TRAIN else None
                 found.append(_run(stage, f"{method.name}, seed {seed}", folder, log, steps, now))
-    found.append(_single(layout.AGGREGATE, results / layout.AGGREGATE / layout.SCORES))
-    found.append(_single(layout.REPORT, results / layout.REPORT / layout.CHECKSUMS))
+    for stage, last_file in (
+        (layout.AGGREGATE, results / layout.AGGREGATE / layout.SCORES),
+        (layout.REPORT, results / layout.REPORT / layout.CHECKSUMS),
+    ):
+        # Files of an earlier run are no sign of this one's.
+        whole = all(job.state == DONE for job in found)
+        found.append(_single(stage, last_file) if whole else Job(stage, "", WAITING))
     return found
 
 

@@ -92,6 +92,20 @@ def test_a_run_that_was_stopped_with_a_checkpoint_has_not_failed(study, tmp_path
     )
 
 
+def test_a_report_of_fewer_runs_is_not_this_studys(study, tmp_path):
+    results = tmp_path / "results"
+    put(results / "aggregate" / "scores.csv", "", 0)
+    put(results / "report" / "checksums.json", "{}", 0)
+    (total,) = lines(study, tmp_path)
+    assert total.startswith("micro: 0 of 9 jobs done")
+    put(results / "model" / "run.json", "{}", 0)
+    for seed in (1, 2):
+        done(layout.train_folder(results, "tampo", seed), 24.0)
+        for method in ("base", "tampo"):
+            done(layout.evaluate_folder(results, method, seed), 8.0)
+    assert lines(study, tmp_path)[0].startswith("micro: 9 of 9 jobs done")
+
+
 def test_long_steps_are_no_silence(study, tmp_path):
     results = tmp_path / "results"
     slow = json.dumps({"step": 0} | STEP | {"seconds": {"total": 600.0}}) + "\n"
