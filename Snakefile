@@ -33,7 +33,7 @@ rule all:
 onstart:
     stop_on_signals()
     keep_earlier_logs(workflow.logger_manager)
-    say_one_line_a_job(workflow.logger_manager)
+    say_one_line_per_job(workflow.logger_manager)
 
 
 onsuccess:

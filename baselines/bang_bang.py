@@ -10,42 +10,30 @@ without its second batch and its loss [R].
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated
 
 from pydantic import Field
 
-from baselines.bounded import BoundedPolicy, BoundedSettings, positive
-from tampo import RolloutFeedback, Temperature
+from baselines.entropy_target import EntropyTargetPolicy, EntropyTargetSettings
+from tampo import Temperature
 
 
-class BangBangSettings(BoundedSettings):
+class BangBangSettings(EntropyTargetSettings):
     """Settings of `bang-bang`: the two temperatures are the ends of the range."""
 
     lowest: Temperature | None = 0.8
     """Temperature above the target [S]."""
     highest: Temperature | None = 1.2
     """Temperature at or below it [S]."""
-    target_entropy: float = Field(default=0.75, gt=0, allow_inf_nan=False)
-    """Entropy H* in nats; the paper's best [S]."""
+    target_entropy: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = 0.75
+    """Entropy H* in nats, the paper's best [S]; null is the mean of the first `target_steps` batches."""
 
 
-class BangBang(BoundedPolicy):
+class BangBang(EntropyTargetPolicy):
     """One of two temperatures, by the side of the target that the entropy is on."""
 
     Settings = BangBangSettings
 
-    def __init__(self, start: float, lowest: float, highest: float, target_entropy: float) -> None:
-        super().__init__(start, lowest, highest)
-        self.target_entropy = target_entropy
-
-    def measure(self, feedback: RolloutFeedback) -> float | None:
-        """Return the entropy in nats at the rollout temperature, if positive and finite."""
-        return positive(feedback.entropy)
-
-    def moved(self, measured: float, step: int) -> float:
+    def steered(self, entropy: float, target: float, step: int) -> float:
         """Return the hot temperature where the entropy is too low, else the cool one."""
-        return self.highest if measured <= self.target_entropy else self.lowest
-
-    def diagnostics(self) -> dict[str, Any]:
-        """Return what every bounded policy does, and the target in nats."""
-        return super().diagnostics() | {"target_entropy": self.target_entropy}
+        return self.highest if entropy <= target else self.lowest

@@ -27,7 +27,7 @@ class DiversitySettings(BoundedSettings):
     start: Temperature | None = None
     """Temperature of the first step; null is 0.6, or the end of the range nearest to it [S]."""
     target: float = Field(default=2.0, ge=1, allow_inf_nan=False)
-    """Distinct answers a group to hold [S]."""
+    """Distinct answers per group to hold [S]."""
     gain: float = Field(default=0.5, gt=0, allow_inf_nan=False)
     """Change of ln T for an error as large as the target [S]."""
     dead_band: float = Field(default=0.1, ge=0, allow_inf_nan=False)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from tampo.spelling import nearest
 from tampo.study.references import STUDIES
 from tampo.study.study import Study, StudyError, load_study
 
@@ -52,12 +52,6 @@ def study_file(named: str) -> Path:
     known = sorted(path.stem for path in STUDIES.glob("*.yaml"))
     where = ", ".join(known) if known else f"none, as there is no folder {STUDIES} here"
     raise StudyError(f"unknown study {named!r}{nearest(named, known)}; studies: {where}")
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return a guess at what a mistyped word was meant to be, or nothing."""
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def study_of(args: argparse.Namespace) -> Study:

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 from tampo import layout
-from tampo.cli.options import Commands, add_command, add_data_dir, nearest, study_file
+from tampo.cli.options import Commands, add_command, add_data_dir, study_file
+from tampo.spelling import nearest
 from tampo.study.references import DEFAULT_STUDY
 from tampo.study.study import StudyError
 

@@ -16,7 +16,6 @@ from typing import Any
 import torch
 from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel
-from transformers.models.mixtral.modeling_mixtral import load_balancing_loss_func
 from transformers.utils import ModelOutput
 
 from tampo.kernels.multi_temperature import MultiTemperatureOutput, multi_temperature_log_prob
@@ -83,9 +82,10 @@ def add_tempered_lm_head(
     def forward(self: Any, *args: Any, fused_lm_head: bool = False, **kwargs: Any) -> Any:
         if not fused_lm_head:
             return original_forward(*args, **kwargs)
-        routed = getattr(self.config.get_text_config(), "output_router_logits", False)
-        if kwargs.setdefault("output_router_logits", routed) is False:
-            del kwargs["output_router_logits"]
+        configured = getattr(self.config.get_text_config(), "output_router_logits", False)
+        routed = kwargs.pop("output_router_logits", configured)
+        if routed:
+            kwargs["output_router_logits"] = True
         labels = kwargs.pop("labels")
         temperatures = kwargs.pop("temperatures", None)
         wanted: dict[str, Any] = {
@@ -107,7 +107,7 @@ def add_tempered_lm_head(
             precision = torch.autocast(hidden.device.type, enabled=False)
         with precision:
             output = _score(hidden, head, labels, temperatures, wanted)
-        if kwargs.get("output_router_logits"):
+        if routed:
             output["aux_loss"] = _load_balance(self, inner, kwargs.get("attention_mask"))
         return output
 
@@ -203,6 +203,9 @@ def _load_balance(
     model: Any, output: Any, attention_mask: torch.Tensor | None
 ) -> torch.Tensor | int:
     """Return the load-balancing loss of a mixture of experts, as the families' own forward has it."""
+    # Dense models, nearly all, start without it.
+    from transformers.models.mixtral.modeling_mixtral import load_balancing_loss_func
+
     config = model.config.get_text_config()
     # GPT-OSS and its like name the number differently; the model keeps it by one name.
     experts = getattr(config, "num_experts", None) or model.num_experts

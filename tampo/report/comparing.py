@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +11,7 @@ from tampo.layout import BENCHMARK, METRIC, PROBLEM
 from tampo.records.outcomes import Outcomes
 from tampo.report.page.sections import compared_text, number
 from tampo.report.tables import aligned
+from tampo.spelling import nearest
 from tampo.statistics.paired import difference_table
 from tampo.study.study import StudyError, load_study
 
@@ -33,9 +33,8 @@ def compare(first: str, second: str, results: Path) -> str:
     names = [method.name for method in study.methods]
     for name in (first, second):
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            meant = f"did you mean {near[0]!r}; " if near else ""
-            raise StudyError(f"unknown method {name!r}; {meant}methods: {', '.join(names)}")
+            guess = nearest(name, names)
+            raise StudyError(f"unknown method {name!r}{guess}; methods: {', '.join(names)}")
     scores = _problem_scores(results / layout.AGGREGATE)
     diverged = Outcomes.read(results / layout.AGGREGATE).diverged
     metrics = study.evaluation.pass_metrics

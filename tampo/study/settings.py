@@ -30,7 +30,7 @@ class Closed(BaseModel):
 
 
 class MaskByEntropy(Closed):
-    """Entrocraft's mask, the rival knob at a fixed temperature (`tampo.training.advantage_mask`)."""
+    """Entrocraft's mask, which steers entropy at a fixed temperature (`tampo.training.advantage_mask`)."""
 
     start: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.6
     """Target entropy in nats at the first step (Entrocraft, as quoted)."""

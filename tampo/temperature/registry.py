@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from typing import Any
 
 from pydantic import ValidationError
 
+from tampo.spelling import nearest
 from tampo.temperature.guarded_policy import (
     GuardedPolicy,
     PolicyFault,
@@ -52,10 +52,8 @@ def policy_class(name: str) -> type[Any]:
     if is_file(name):
         return class_from_file(name)
     if name not in REGISTRY:
-        near = difflib.get_close_matches(name, REGISTRY, n=1)
-        meant = f"; did you mean {near[0]!r}" if near else ""
         raise ValueError(
-            f"unknown policy {name!r}{meant}; registered: {', '.join(sorted(REGISTRY))}; "
+            f"unknown policy {name!r}{nearest(name, REGISTRY)}; registered: {', '.join(sorted(REGISTRY))}; "
             "or name a class of your own as path/to/file.py:Class"
         )
     module, _, cls = REGISTRY[name].partition(":")

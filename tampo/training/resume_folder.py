@@ -13,7 +13,6 @@ from typing import Any
 from tampo import layout
 from tampo.files import LOCK, sole_writer, write_json
 from tampo.study.study import StudyError
-from tampo.training.run_log import RunLog
 from tampo.training.study_trainer import COMPLETE
 
 logger = logging.getLogger(__name__)
@@ -46,7 +45,7 @@ class ResumeFolder:
             yield
 
     def prepare(self, identity: dict[str, Any]) -> None:
-        """Make it the folder of this very run: rewound to its last checkpoint, or empty.
+        """Make it the folder of this very run, or empty; the trainer rewinds the log to the checkpoint.
 
         Settings that changed start the run over, and the log names them.
 
@@ -63,8 +62,6 @@ class ResumeFolder:
         else:
             self._clear()
         write_json(stated, identity)
-        newest = self.newest
-        RunLog(self.log).rewind(0 if newest is None else step_of(newest))
 
     def _compare(self, before: dict[str, Any], now: dict[str, Any]) -> None:
         remedy = f"delete {self.path} to start over"

@@ -7,7 +7,6 @@ reason; a checkpoint says whose it is, and is resumed by its like alone.
 from __future__ import annotations
 
 import json
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +34,6 @@ from tampo.training.step_loss import (
     group_weights,
 )
 from tampo.training.trainer import TemperatureGRPOTrainer
-
-logger = logging.getLogger(__name__)
 
 COMPLETE = "complete.json"
 PROCESSES, ENGINE = "processes", "engine"

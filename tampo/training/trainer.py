@@ -121,7 +121,7 @@ class TemperatureGRPOTrainer(PolicyCheckpoints):
     @property
     def _training(self) -> bool:
         """Whether this is training: TRL evaluates with the same methods."""
-        return bool(self.accelerator.unwrap_model(self.model).training)
+        return bool(self.model.training)  # type: ignore[union-attr]  # there once it is made
 
     @property
     def _rows_of_an_epoch(self) -> int | None:

@@ -1,4 +1,4 @@
-"""What a run of Snakemake says in the terminal: one line a job, with progress and the time left.
+"""What a run of Snakemake says in the terminal: one line per job, with progress and the time left.
 
 Snakemake's log file keeps every detail; `--verbose` leaves the terminal as it was.
 """
@@ -21,7 +21,7 @@ ROUTINE = ("Select jobs to execute", "Execute ", "Shell command: ")
 QUIET = {LogEvent.JOB_INFO, LogEvent.JOB_STARTED, LogEvent.SHELLCMD, LogEvent.JOB_FINISHED}
 
 
-class OneLineAJob(logging.Filter):
+class OneLinePerJob(logging.Filter):
     """Drops what is not the end of a job, and remembers what the line at its end has to say.
 
     Args:
@@ -70,7 +70,7 @@ def _name(record: Any) -> str:
 
 
 class _Lines(logging.Formatter):
-    def __init__(self, told: OneLineAJob, otherwise: logging.Formatter | None) -> None:
+    def __init__(self, told: OneLinePerJob, otherwise: logging.Formatter | None) -> None:
         super().__init__()
         self._told, self._otherwise = told, otherwise or logging.Formatter()
 
@@ -85,8 +85,8 @@ class _Lines(logging.Formatter):
         return self._otherwise.format(record)
 
 
-def say_one_line_a_job(manager: Any) -> None:
-    """Let Snakemake's terminal handler say one line a job.
+def say_one_line_per_job(manager: Any) -> None:
+    """Let Snakemake's terminal handler say one line per job.
 
     Args:
         manager: the workflow's `logger_manager`.
@@ -95,6 +95,6 @@ def say_one_line_a_job(manager: Any) -> None:
         return
     for handler in manager.logger.handlers:
         if handler.name == STREAM:
-            told = OneLineAJob()
+            told = OneLinePerJob()
             handler.addFilter(told)
             handler.setFormatter(_Lines(told, handler.formatter))

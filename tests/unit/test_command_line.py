@@ -29,11 +29,11 @@ def test_every_option_of_every_command_has_a_help():
     [
         (["check", "tinny"], "error: unknown study 'tinny'; did you mean 'tiny'?; studies: ci, "),
         (["plan", "--study", "papr"], "error: unknown study 'papr'; did you mean 'paper'?"),
-        (["policies", "tmpo"], "error: unknown policy 'tmpo'; did you mean 'tampo'; registered: "),
+        (["policies", "tmpo"], "error: unknown policy 'tmpo'; did you mean 'tampo'?; registered: "),
         (["show", f"{TINY}/table.csv"], f"error: no file {TINY}/table.csv; did you mean "),
         (
             ["compare", "tmpo", "grpo-t0.9", "--results", str(TINY.parent)],
-            "error: unknown method 'tmpo'; did you mean 'tampo'; methods: base, ",
+            "error: unknown method 'tmpo'; did you mean 'tampo'?; methods: base, ",
         ),
         (["compare", "a", "b", "--study", "nothing"], "error: results/nothing holds no report"),
     ],

@@ -11,7 +11,7 @@ from tampo.workflow.process import (
     print_table1,
     use_this_python,
 )
-from tampo.workflow.terminal import say_one_line_a_job
+from tampo.workflow.terminal import say_one_line_per_job
 from tampo.workflow.stopping import leave_interrupts_to_the_run, stop_on_signals
 
 use_this_python()

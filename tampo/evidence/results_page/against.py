@@ -16,7 +16,7 @@ import pandas as pd
 from tampo import layout
 from tampo.claims.roles import Roles, roles
 from tampo.layout import AVERAGE
-from tampo.report.page.sections import model_name, number
+from tampo.report.page.sections import model_name, number, points
 from tampo.statistics.paired import PairedDifference, pair_generator, paired_differences
 from tampo.statistics.permutation_tests import holm
 from tampo.statistics.power import POWER, study_detectable
@@ -56,12 +56,8 @@ class Comparison:
     def numbers(self) -> str:
         """The difference and its interval, in percentage points."""
         found = self.found
-        return f"{points(found.difference)} [{points(found.low)}, {points(found.high)}]"
-
-
-def points(fraction: float) -> str:
-    """Return a signed fraction as percentage points."""
-    return f"{100 * fraction:+.1f}".replace("-", "\N{MINUS SIGN}")
+        ends = f"[{points(100 * found.low)}, {points(100 * found.high)}]"
+        return f"{points(100 * found.difference)} {ends}"
 
 
 def baselines(parts: Roles) -> list[tuple[str, str]]:

@@ -13,7 +13,6 @@ import pandas as pd
 
 from tampo import layout
 from tampo.claims import ClaimInputs
-from tampo.claims.comparisons import comparison_table as comparison_rows
 from tampo.claims.learning import learning_rows
 from tampo.evidence.archive import SUMS, restored, stored_name
 from tampo.evidence.results_page.against import comparison_table, comparisons, paragraph
@@ -91,7 +90,7 @@ def study_values(folder: Path, page: Path) -> dict[str, Any]:
         "compared": {
             caption: to_markdown(pd.DataFrame(table["rows"], columns=table["columns"]))
             for caption, table in comparison_grids(
-                comparison_rows(study, tables.problem_scores, diverged)
+                pd.read_csv(folder / layout.REPORT / layout.COMPARISONS)
             ).items()
         },
         "robust": _robust(folder / layout.REPORT / layout.ROBUST),

@@ -69,7 +69,7 @@ BROKEN = {
         "methods.2.policy",
         "tempo",
         [
-            "methods.tampo.policy: unknown policy 'tempo'; did you mean 'tampo'; registered:",
+            "methods.tampo.policy: unknown policy 'tempo'; did you mean 'tampo'?; registered:",
             "fixed, linear",
         ],
     ),

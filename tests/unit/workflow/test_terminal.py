@@ -1,10 +1,10 @@
-"""One line a job in the terminal: which records stay, and what the line says."""
+"""One line per job in the terminal: which records stay, and what the line says."""
 
 import logging
 
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from tampo.workflow.terminal import STREAM, say_one_line_a_job
+from tampo.workflow.terminal import STREAM, say_one_line_per_job
 
 
 class Manager:
@@ -18,7 +18,7 @@ class Manager:
         self.handler.name = STREAM
         self.handler.emit = lambda record: self.said.append(self.handler.format(record))
         self.logger.addHandler(self.handler)
-        say_one_line_a_job(self)
+        say_one_line_per_job(self)
 
     def tell(self, event=None, text="", **fields):
         self.logger.info(text, extra={"event": event, **fields} if event else {})
