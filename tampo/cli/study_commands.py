@@ -6,6 +6,8 @@ import argparse
 import json
 from pathlib import Path
 
+import numpy as np
+
 from tampo import layout
 from tampo.cli.options import Commands, add_command, add_data_dir, study_file, study_of
 from tampo.study.model_settings import FolderModel
@@ -13,6 +15,7 @@ from tampo.study.references import DEFAULT_STUDY
 from tampo.study.study import StudyError, load_study
 
 SHOWN_STEPS = 12
+SHOWN_TEMPERATURES = 10
 """Steps of a tried policy that are printed."""
 
 
@@ -99,8 +102,10 @@ def _try_policy(args: argparse.Namespace) -> None:
     path = trial(args.policy, settings)
     print(f"{args.policy}: first temperatures of {len(path)} simulated steps")
     for step, drawn in enumerate(path[:SHOWN_STEPS]):
-        temperatures = drawn if isinstance(drawn, list) else [drawn]
-        print(f"{step:4d}  {' '.join(f'{t:.3f}' for t in temperatures)}")
+        for temperatures in np.atleast_2d(drawn).tolist():
+            more = " ..." if len(temperatures) > SHOWN_TEMPERATURES else ""
+            shown = " ".join(f"{t:.3f}" for t in temperatures[:SHOWN_TEMPERATURES])
+            print(f"{step:4d}  {shown}{more}")
 
 
 def _status(args: argparse.Namespace) -> int:

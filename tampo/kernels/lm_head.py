@@ -54,7 +54,8 @@ def add_tempered_lm_head(
     The patched forward takes, besides the model's own arguments,
 
     - `labels` [B, L]: token ids, -100 where the token is not scored;
-    - `temperatures`: None for the `temperature` given here, a number, or [B] one per sequence;
+    - `temperatures`: None for the `temperature` given here, a number, [B] one per
+      sequence, or [B, L] one per label;
     - `candidates` [K]: virtual temperatures, or None;
     - `entropy_at_one`: whether the entropy at temperature 1 is wanted;
 
@@ -150,11 +151,14 @@ def _score(
     # The gradient of index_select costs half of that of a boolean mask, and no shifted copy is made.
     kept = hidden.flatten(0, 1).index_select(0, row * hidden.shape[1] + position)
     if isinstance(temperatures, torch.Tensor) and temperatures.ndim:
-        if temperatures.shape != labels.shape[:1]:
+        of_rows, of_labels = labels.shape[:1], (len(labels), labels.shape[1] + 1)
+        if temperatures.shape not in (of_rows, of_labels):
             raise ValueError(
-                f"temperatures has shape {tuple(temperatures.shape)}, expected ({len(labels)},)"
+                f"temperatures has shape {tuple(temperatures.shape)}, expected {tuple(of_rows)} or "
+                f"{of_labels}"
             )
-        temperatures = temperatures.to(weight.device)[row]
+        own = temperatures.to(weight.device)
+        temperatures = own[row] if own.ndim == 1 else own[row, position + 1]
     result = multi_temperature_log_prob(
         kept, weight, bias, labels[row, position], temperatures, **wanted
     )

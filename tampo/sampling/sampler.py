@@ -53,7 +53,7 @@ class InverseCdfSampler(LogitsProcessor):
     It runs last in greedy `generate`, so no other sampling setting of a model can take part.
 
     Args:
-        temperatures: [B] temperature of each row, > 0.
+        temperatures: [B] temperature of each row, or [B, M] of each token, M >= L; > 0.
         uniforms: [B, L] numbers in [0, 1); column t decides token t.
         top_p: keep the smallest set of most probable tokens with mass >= top_p; 1 keeps all.
     """
@@ -72,7 +72,8 @@ class InverseCdfSampler(LogitsProcessor):
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         step = len(self.log_probs)
-        log_probs = torch.log_softmax(scores.float() / self.temperatures[:, None], dim=-1)
+        of_rows = self.temperatures if self.temperatures.ndim == 1 else self.temperatures[:, step]
+        log_probs = torch.log_softmax(scores.float() / of_rows[:, None], dim=-1)
         if self.top_p < 1:
             log_probs = _nucleus(log_probs, self.top_p)
         tokens = _inverse_cdf(log_probs, self.uniforms[:, step])
@@ -179,7 +180,7 @@ def generate(
         model: causal language model; its own generation config is not used.
         prompt_ids: B lists of token ids.
         max_new_tokens: length limit L.
-        temperatures: [B] or a scalar tensor, > 0.
+        temperatures: [B], a scalar tensor, or [B, L] one for each token; > 0.
         uniforms: [B, L] (see `uniforms`).
         eos_token_ids: any of them ends a completion.
         pad_token_id: fills prompts on the left and ended completions on the right.
@@ -191,7 +192,9 @@ def generate(
         )
     device = next(model.parameters()).device
     ids, mask = left_padded(prompt_ids, pad_token_id, device)
-    temperatures = temperatures.to(device, torch.float32).expand(len(prompt_ids))
+    temperatures = temperatures.to(device, torch.float32)
+    if temperatures.ndim < 2:
+        temperatures = temperatures.expand(len(prompt_ids))
     sampler = InverseCdfSampler(temperatures, uniforms, top_p)
     config = GenerationConfig(
         max_new_tokens=max_new_tokens,

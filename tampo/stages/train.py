@@ -40,7 +40,12 @@ from tampo.study.study import UNTRAINED, Study, StudyError
 from tampo.temperature.protocol import TemperaturePolicy
 from tampo.temperature.registry import build_policy
 from tampo.training.divergence import Diverged
-from tampo.training.grpo_settings import GROUP_TOKEN_MEAN, advantage_mask, grpo_config, lora_config
+from tampo.training.grpo_settings import (
+    GROUP_TOKEN_MEAN,
+    advantage_weights,
+    grpo_config,
+    lora_config,
+)
 from tampo.training.resume_folder import MODEL, RUN, SETTINGS, ResumeFolder
 from tampo.training.rollout_batch import no_trajectories
 from tampo.training.run_log import RunLog
@@ -235,7 +240,7 @@ def _trainer(
         run_log=_run_log(training, resume),
         logprob_temperature=training.logprob_temperature,
         group_token_mean=training.loss == GROUP_TOKEN_MEAN,
-        mask=advantage_mask(training),
+        weights=advantage_weights(training),
         model=loaded,
         reward_funcs=[REWARDS[reward.name] for reward in training.rewards],
         args=grpo_config(training, resume.checkpoints, seeds.derive(seed, "trainer"), reporting),

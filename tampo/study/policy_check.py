@@ -17,7 +17,7 @@ def check_policies(study: Study) -> None:
     """Try every policy that comes from a file through all steps of its run, on simulated batches.
 
     Policies of this package keep the contract; of them and of all others it is checked that a setting
-    which needs one temperature a batch is not joined with a policy that mixes them in a group.
+    which needs one temperature a batch is not joined with a policy that has several.
 
     Raises:
         StudyError: names the method and what its policy breaks.
@@ -27,14 +27,14 @@ def check_policies(study: Study) -> None:
         context = _context(study, name)
         try:
             policy = build_policy(method.policy, method.settings, context)
-            mixes = bool(np.ptp(policy.draw(0)))
+            several = bool(np.ptp(policy.draw(0)))
             if is_file(method.policy):
                 drawn = trial(method.policy, method.settings, context)
-                mixes = any(np.ptp(temperatures) for temperatures in drawn)
+                several = any(np.ptp(temperatures) for temperatures in drawn)
         except ValueError as error:
             raise StudyError(f"methods.{name}.policy: {error}") from error
-        if mixes:
-            _check_mixture(study, name)
+        if several:
+            _check_engine(study, name)
 
 
 def _context(study: Study, method: str) -> PolicyContext:
@@ -42,13 +42,13 @@ def _context(study: Study, method: str) -> PolicyContext:
     return replace(context, recorded=(1.0,) * context.steps)
 
 
-def _check_mixture(study: Study, method: str) -> None:
+def _check_engine(study: Study, method: str) -> None:
     training = study.training_of(method)
     needs_one = {"logprob_temperature": "one", "rollout_backend": "vllm"}
     for key, value in needs_one.items():
         if getattr(training, key) == value:
             legal = "rollout" if key == "logprob_temperature" else "hf"
             raise StudyError(
-                f"methods.{method}: its policy mixes temperatures within a group, which "
+                f"methods.{method}: its policy has several temperatures within a batch, which "
                 f"training.{key}: {value} cannot; legal: {legal}"
             )

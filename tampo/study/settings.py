@@ -30,7 +30,7 @@ class Closed(BaseModel):
 
 
 class MaskByEntropy(Closed):
-    """Entrocraft's mask, which steers entropy at a fixed temperature (`tampo.training.advantage_mask`)."""
+    """Entrocraft's mask, which steers entropy at a fixed temperature (`tampo.training.advantage_weights`)."""
 
     start: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.6
     """Target entropy in nats at the first step (Entrocraft, as quoted)."""
@@ -38,6 +38,17 @@ class MaskByEntropy(Closed):
     """Target entropy in nats at the last step (Entrocraft, as quoted)."""
     band: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.05
     """Distance from the target within which no rollout is masked [R]."""
+
+
+class BalanceByEntropy(Closed):
+    """EntroPIC's weights of good and bad rollouts (`tampo.training.advantage_weights`)."""
+
+    target: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    """Entropy in nats that the weights hold."""
+    proportional: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    """Weight per nat of error (EntroPIC's configuration)."""
+    integral: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.01
+    """Weight per nat of summed error (EntroPIC's configuration)."""
 
 
 class Reward(Closed):
@@ -126,6 +137,10 @@ class Training(Closed):
         default=None, exclude_if=lambda mask: mask is None
     )
     """Rollouts leave the loss by their advantage where the entropy is off its target; null for none [P]."""
+    balance_by_entropy: BalanceByEntropy | None = Field(
+        default=None, exclude_if=lambda balance: balance is None
+    )
+    """Good and bad rollouts weigh differently where the entropy is off its target; null for none [P]."""
     loss: Literal["grpo", "bnpo", "dr_grpo", "dapo"] = "bnpo"
     """How the loss is normalised, by TRL's names. The recipe's version averaged over the tokens of a
     micro-batch, which was one group, then over micro-batches [O]: `bnpo` here is the mean over groups of
@@ -168,6 +183,10 @@ class Training(Closed):
             raise ValueError(
                 f"prompts_per_step * group_size = {self.completions_per_step} "
                 f"must be a multiple of micro_batch = {self.micro_batch}"
+            )
+        if self.mask_by_entropy is not None and self.balance_by_entropy is not None:
+            raise ValueError(
+                "mask_by_entropy and balance_by_entropy both steer the entropy by the advantages; legal: one"
             )
         if self.rollout_correction != "off" and self.rollout_backend != "vllm":
             raise ValueError(

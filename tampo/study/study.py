@@ -270,6 +270,7 @@ class Study(Closed):
             seed=seed,
             group_size=training.group_size,
             vocabulary=vocabulary,
+            completion_tokens=training.max_completion_tokens,
             recorded=recorded,
         )
 

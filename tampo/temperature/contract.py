@@ -16,7 +16,12 @@ import numpy as np
 from tampo.seeds import generator
 from tampo.temperature.guarded_policy import PolicyFault, place_of
 from tampo.temperature.json_state import UnsavableValue, to_json
-from tampo.temperature.protocol import PolicyContext, RolloutFeedback, TemperaturePolicy
+from tampo.temperature.protocol import (
+    PolicyContext,
+    RolloutFeedback,
+    TemperaturePolicy,
+    of_group,
+)
 from tampo.temperature.registry import build_policy, policy_class
 
 __all__ = ["CONTEXT", "PolicyFault", "trial"]
@@ -30,14 +35,13 @@ CONTEXT = PolicyContext(
     seed=0,
     group_size=4,
     vocabulary=1000,
+    completion_tokens=64,
 )
 """The run that a policy is tried in, unless a study says of another."""
 
 
-def trial(
-    name: str, settings: dict[str, Any], context: PolicyContext = CONTEXT
-) -> list[float | list[float]]:
-    """Run the policy `name` through simulated batches and return the temperature of each step.
+def trial(name: str, settings: dict[str, Any], context: PolicyContext = CONTEXT) -> list[Any]:
+    """Run the policy `name` through simulated batches and return what it drew for each step, as lists.
 
     Args:
         name: a registered policy or `path/to/file.py:Class`.
@@ -70,7 +74,7 @@ def trial(
 
 @dataclass(frozen=True)
 class _Step:
-    temperatures: float | list[float]
+    temperatures: Any
     diagnostics: str
     """As JSON, in which NaN equals NaN."""
 
@@ -94,7 +98,7 @@ class _Trial:
             if not np.array_equal(drawn, again):
                 what = f"at step {step} returned {drawn.tolist()}, then {again.tolist()}"
                 raise self.fault("draw", f"{what}; legal: one answer until observe is called")
-            _show(policy, self.context, step, np.broadcast_to(drawn, self.context.group_size))
+            _show(policy, self.context, step, drawn)
             taken.append(_Step(drawn.tolist(), json.dumps(policy.diagnostics())))
         return taken
 
@@ -142,6 +146,9 @@ def _show(policy: TemperaturePolicy, context: PolicyContext, step: int, drawn: n
     """Show the policy one random batch, a function of the seed and the step."""
     rng = generator(context.seed, "simulated-batch", step)
     size = GROUPS * context.group_size
+    temperatures = of_group(drawn, context.group_size)
+    if temperatures.ndim == 2:
+        temperatures = temperatures.mean(axis=1)
     kind = SPOILT[step // 3 % len(SPOILT)] if step % 3 == 2 else ""
     rewards = rng.integers(0, 2, size).astype(float)
     if kind in ("rewards all equal", "no reward"):
@@ -153,7 +160,7 @@ def _show(policy: TemperaturePolicy, context: PolicyContext, step: int, drawn: n
     likelihoods = -rng.gamma(2.0, 0.5, (size, 1)) * (1 + 0.1 * rng.random((size, len(candidates))))
     feedback = RolloutFeedback(
         step=step,
-        temperatures=np.tile(drawn, GROUPS),
+        temperatures=np.tile(temperatures, GROUPS),
         groups=np.repeat(np.arange(GROUPS), context.group_size),
         rewards=rewards,
         lengths=rng.integers(1, 50, size),

@@ -19,6 +19,7 @@ from tampo.temperature.protocol import (
     FloatArray,
     RolloutFeedback,
     TemperaturePolicy,
+    of_group,
 )
 from tampo.user_code import raised_in, shown
 
@@ -56,7 +57,7 @@ class GuardedPolicy:
         return getattr(self.policy, name)
 
     def draw(self, step: int) -> float | FloatArray:
-        """Return the policy's temperature of `step`, checked, as float or float64 [G].
+        """Return the policy's temperature of `step`, checked, as float or float64 array.
 
         Raises:
             PolicyFault: it is no temperature, or the policy raised an error.
@@ -121,7 +122,10 @@ class GuardedPolicy:
         return values
 
     def _checked(self, drawn: Any) -> float | FloatArray:
-        legal = f"{LEGAL_TEMPERATURE}, or one for each of the group's {self._group_size} rollouts"
+        legal = (
+            f"{LEGAL_TEMPERATURE}, or one for each of the group's {self._group_size} rollouts, or for "
+            "each of these or for one the temperatures of its token positions"
+        )
         try:
             values = np.asarray(drawn)
         except (TypeError, ValueError, RuntimeError):
@@ -129,9 +133,11 @@ class GuardedPolicy:
         if values.dtype.kind not in "iuf":
             what = f"returned {_short(drawn)} of type {type(drawn).__name__}"
             raise self._fault("draw", f"{what}; legal: {legal}")
-        if values.shape not in ((), (self._group_size,)):
+        try:
+            of_group(values, self._group_size)
+        except ValueError:
             what = f"returned {_short(drawn)} of shape {values.shape}"
-            raise self._fault("draw", f"{what}; legal: {legal}")
+            raise self._fault("draw", f"{what}; legal: {legal}") from None
         temperatures = values.astype(np.float64)
         if not ((temperatures > 0) & (temperatures <= MAX_TEMPERATURE)).all():
             raise self._fault("draw", f"returned {_short(values.tolist())}; legal: {legal}")

@@ -16,8 +16,9 @@ What an author may rely on, and must keep:
 - One policy is built for a run, by `from_settings`; every process of the run holds the same one, is shown
   the same batches and must draw the same temperatures. So random numbers are functions of
   `PolicyContext.seed` and the step (`tampo.seeds.generator`), never of a generator that advances.
-- `draw(step)` may be asked again: until the next `observe` the answer stays the same. It lies in
-  (0, `MAX_TEMPERATURE`]. Steps rise and may skip: a rollout batch can serve several optimiser steps.
+- `draw(step)` may be asked again: until the next `observe` the answer stays the same. It is one number in
+  (0, `MAX_TEMPERATURE`], or one for each rollout of a group or for each token position (`of_group`).
+  Steps rise and may skip: a rollout batch can serve several optimiser steps.
 - `observe` is called once per rollout batch, after its `draw`, with the trajectories of all processes.
   A batch may be degenerate: rewards all equal or NaN, entropy zero.
 - A run that is stopped and resumed from `state_dict` (through JSON) continues as if it had not been stopped.
@@ -86,6 +87,8 @@ class PolicyContext:
     """Completions per prompt G."""
     vocabulary: int
     """Tokens V that the model can emit; ln V is the largest entropy."""
+    completion_tokens: int
+    """Longest completion L in tokens."""
     recorded: tuple[float, ...] = ()
     """Temperatures of another run of the study, one per step, for a policy whose settings name one
     (`PolicySettings.replayed_method`); empty for every other."""
@@ -98,7 +101,8 @@ class RolloutFeedback:
     step: int
     """Step at which the batch was drawn."""
     temperatures: FloatArray
-    """[N] temperature of each trajectory; all the same unless the policy mixes them in a group."""
+    """[N] temperature of each trajectory, the mean over its tokens where it changes from token to
+    token; all the same unless the policy mixes them in a group."""
     groups: NDArray[np.int64]
     """[N] integer; trajectories with the same value answer the same prompt."""
     rewards: FloatArray
@@ -137,6 +141,27 @@ class RolloutFeedback:
         return float(np.mean([len(group) > 0 and np.ptp(group) > 0 for group in known]))
 
 
+def of_group(drawn: float | FloatArray, group_size: int) -> FloatArray:
+    """Return what a policy drew as the temperatures of a group of G rollouts, [G] or [G, M].
+
+    Args:
+        drawn: one temperature; [G] one for each rollout of a group; or [1, M] or [G, M] one for each of
+            the first M token positions as well, the last of which serves all later ones.
+        group_size: G.
+
+    Raises:
+        ValueError: another shape.
+    """
+    values = np.asarray(drawn, dtype=np.float64)
+    legal = values.ndim == 0 or values.shape == (group_size,)
+    by_position = values.ndim == 2 and values.shape[0] in (1, group_size) and values.shape[1] > 0
+    if not (legal or by_position):
+        raise ValueError(
+            f"shape {values.shape}; legal: (), [G], [1, M] or [G, M] with G {group_size}"
+        )
+    return np.broadcast_to(values, (group_size, *values.shape[1:]))
+
+
 @runtime_checkable
 class TemperaturePolicy(Protocol):
     """Chooses the rollout temperature of each step; may learn from the rollouts."""
@@ -145,7 +170,7 @@ class TemperaturePolicy(Protocol):
     """Temperatures under which it wants every trajectory's likelihood; empty if it wants none."""
 
     def draw(self, step: int) -> float | FloatArray:
-        """Return the temperature of step `step` (0-based), or [G] one for each rollout of a group.
+        """Return the temperature of step `step` (0-based), or several (`of_group`).
 
         The same step gives the same answer until `observe` is called.
         """

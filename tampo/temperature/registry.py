@@ -23,6 +23,7 @@ REGISTRY: dict[str, str] = {
     "bang-bang": "baselines.bang_bang:BangBang",
     "cosine": "baselines.cosine:Cosine",
     "diversity": "baselines.diversity:Diversity",
+    "ead": "baselines.ead:Ead",
     "e3": "baselines.e3:E3",
     "exp3": "baselines.exp3:Exp3",
     "exponential": "baselines.exponential:Exponential",

@@ -51,6 +51,7 @@ class ChosenPolicy:
             return self._policy
         if self._policy is not None:
             return GuardedPolicy(self._policy, group_size)
+        length: int = args.max_completion_length  # type: ignore[assignment]  # 512 unless given
         context = PolicyContext(
             steps=steps,
             warmup_steps=args.get_warmup_steps(steps),
@@ -58,6 +59,7 @@ class ChosenPolicy:
             seed=args.seed,
             group_size=group_size,
             vocabulary=vocabulary,
+            completion_tokens=length,
         )
         return build_policy(self._name, self._settings, context)
 

@@ -14,7 +14,11 @@ from trl import GRPOConfig
 from tampo.models.precision import require_precision
 from tampo.study.resources import accumulation_steps
 from tampo.study.settings import Training
-from tampo.training.advantage_mask import AdvantageMask
+from tampo.training.advantage_weights import (
+    AdvantageBalance,
+    AdvantageMask,
+    AdvantageWeights,
+)
 
 GROUP_TOKEN_MEAN = "bnpo"
 """The loss that the trainer weighs by groups."""
@@ -33,12 +37,13 @@ def lora_config(training: Training) -> LoraConfig | None:
     )
 
 
-def advantage_mask(training: Training) -> AdvantageMask | None:
-    """Return the mask by entropy of the settings, or None."""
-    chosen = training.mask_by_entropy
-    if chosen is None:
-        return None
-    return AdvantageMask(chosen.start, chosen.end, chosen.band, training.steps)
+def advantage_weights(training: Training) -> AdvantageWeights | None:
+    """Return the factors of the advantages that the settings ask for, or None."""
+    if (mask := training.mask_by_entropy) is not None:
+        return AdvantageMask(mask.start, mask.end, mask.band, training.steps)
+    if (balance := training.balance_by_entropy) is not None:
+        return AdvantageBalance(balance.target, balance.proportional, balance.integral)
+    return None
 
 
 def grpo_config(

@@ -35,7 +35,7 @@ from tampo.layout import (
     TRUNCATED,
 )
 from tampo.temperature.meta_policy import trajectory_log_likelihoods
-from tampo.temperature.protocol import RolloutFeedback
+from tampo.temperature.protocol import FloatArray, RolloutFeedback
 from tampo.training.divergence import require_finite_arrays
 
 MISMATCH_TOLERANCE = {"no": 1e-3, "fp16": 2e-2, "bf16": 5e-2}
@@ -68,8 +68,8 @@ class RolloutBatch:
 
     step: int
     """Optimiser step, 0-based, before which the batch was drawn."""
-    temperatures: list[float]
-    """[n] temperature that each local trajectory is drawn at."""
+    temperatures: FloatArray
+    """[n] temperature that each local trajectory is drawn at, or [n, L] that each of its tokens is."""
     rows: list[int]
     """[n] index of each local trajectory among all N."""
     group_size: int
@@ -82,7 +82,7 @@ class RolloutBatch:
     @classmethod
     def scored_before(cls, step: int, rows: list[int], group_size: int) -> RolloutBatch:
         """Return a batch whose first pass is over, of which only that is known any more."""
-        batch = cls(step, [], rows, group_size, [])
+        batch = cls(step, np.empty(0), rows, group_size, [])
         batch._scores = {row: {} for row in rows}
         return batch
 
@@ -102,7 +102,7 @@ class RolloutBatch:
         columns = {
             ROW: self.rows,
             "problem_id": self.problem_ids,
-            TEMPERATURE: self.temperatures,
+            TEMPERATURE: self._mean_temperatures(lengths.tolist()),
             REWARD: rewards.tolist(),
             ADVANTAGE: advantages.tolist(),
             "length": lengths.tolist(),
@@ -112,6 +112,13 @@ class RolloutBatch:
             columns[ANSWER] = answers
         for values in zip(*columns.values(), strict=True):
             self._outcomes[values[0]] = dict(zip(columns, values, strict=True))
+
+    def _mean_temperatures(self, lengths: list[int]) -> list[float]:
+        """Return the temperature [n] of each trajectory, its tokens' mean where they differ."""
+        if self.temperatures.ndim == 1:
+            return self.temperatures.tolist()
+        rows = zip(self.temperatures, lengths, strict=True)
+        return [float(row[: max(length, 1)].mean()) for row, length in rows]
 
     def add_scores(
         self,

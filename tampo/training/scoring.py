@@ -21,7 +21,7 @@ class Scoring:
     rows: list[int]
     """[b] index of each row in the whole rollout batch."""
     temperatures: torch.Tensor
-    """[b] temperature that each row was sampled at."""
+    """[b] temperature that each row was sampled at, or [b, M] that each of its tokens was."""
     first_pass: bool
     """Whether the next pass sees the rollouts first, with the weights that made them."""
     token_mask: torch.Tensor | None = None
@@ -80,7 +80,7 @@ def score_completions(
         input_ids: [B, P + L] prompts and completions.
         attention_mask: [B, P + L].
         completion_length: L.
-        temperatures: [B] sampling temperature of each row.
+        temperatures: [B] sampling temperature of each row, or [B, M] of each token, M >= L.
         candidates: K virtual temperatures, or None to skip them.
         untempered: take the loss's log-probabilities at 1 whatever the sampling temperature.
         batch_size: rows per forward pass; None for all at once.
@@ -90,6 +90,9 @@ def score_completions(
     """
     if positions is None:
         positions = needs_positions(model)
+    if temperatures.ndim == 2:
+        of_prompts = temperatures.new_ones(len(input_ids), input_ids.shape[1] - completion_length)
+        temperatures = torch.cat([of_prompts, temperatures[:, :completion_length]], dim=1)
     virtual = None
     if candidates is not None:
         # Untempered log-probabilities cannot be compared with the sampler's: score those as well.

@@ -16,7 +16,7 @@ from transformers.trainer_callback import PrinterCallback
 from tampo.files import write_json
 from tampo.layout import ENTROPY, GRAD_NORM, LOSS, REWARD, STEP
 from tampo.study.study import StudyError
-from tampo.training.advantage_mask import AdvantageMask
+from tampo.training.advantage_weights import AdvantageWeights
 from tampo.training.divergence import (
     GRADIENT_NORM,
     require_finite_answers,
@@ -36,7 +36,7 @@ from tampo.training.step_loss import (
 from tampo.training.trainer import TemperatureGRPOTrainer
 
 COMPLETE = "complete.json"
-PROCESSES, ENGINE = "processes", "engine"
+PROCESSES, ENGINE, WEIGHTS = "processes", "engine", "weights"
 
 
 class StudyTrainer(TemperatureGRPOTrainer):
@@ -46,8 +46,8 @@ class StudyTrainer(TemperatureGRPOTrainer):
         run_log: receives steps, policy records and trajectories on the main process.
         group_token_mean: of TRL's loss `dapo` only: average over the tokens of each group, then over
             groups (`tampo.training.step_loss`).
-        mask: leaves rollouts out of the loss by the entropy of the batch before; None keeps all. Policy
-            and logs see every advantage.
+        weights: factors of the advantages in the loss; None for none. Policy and logs see the advantages
+            without them.
         kwargs: as for `TemperatureGRPOTrainer`.
     """
 
@@ -56,28 +56,28 @@ class StudyTrainer(TemperatureGRPOTrainer):
         *,
         run_log: RunLog,
         group_token_mean: bool = False,
-        mask: AdvantageMask | None = None,
+        weights: AdvantageWeights | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(run_log=run_log, **kwargs)
         # Steps are reported in `log`, one readable line each.
         self.remove_callback(PrinterCallback)
         self._group_token_mean = group_token_mean
-        self._mask = mask
-        self._masked = 0.0
+        self._weights = weights
+        self._weighting: dict[str, float] = {}
         self._last_inputs: dict[str, Any] = {}
         self._steps = StepLog(run_log)
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         step, entropy = self.state.global_step, self._summary.get(ENTROPY)
         output = super()._generate_and_score_completions(inputs)
-        if self._mask is not None:
-            kept = self._mask.kept(output["advantages"], entropy, step)
-            output["advantages"] = output["advantages"] * kept
-            self._masked = 1 - float(self.accelerator.gather(kept.float()).mean())
+        if self._weights is not None:
+            factors = self._weights.factors(output["advantages"], entropy, step)
+            output["advantages"] = output["advantages"] * factors
+            self._weighting = self._weights.summary(self.accelerator.gather(factors))
             if self._scores_before_loss:
                 # The summary is made already.
-                self._summary["masked"] = self._masked
+                self._summary |= self._weighting
         if (weights := output.get("importance_sampling_ratio")) is not None:
             sums = correction_sums(
                 weights, output["completion_mask"], self.args.vllm_importance_sampling_clip_max
@@ -127,8 +127,7 @@ class StudyTrainer(TemperatureGRPOTrainer):
 
     def _finish_rollout(self, inputs: dict[str, Any]) -> GatheredRollout:
         rollout = super()._finish_rollout(inputs)
-        if self._mask is not None:
-            self._summary["masked"] = self._masked
+        self._summary |= self._weighting
         if self.accelerator.is_main_process:
             self.run_log.trajectories(rollout.table(self.candidates))
         return rollout
@@ -161,7 +160,9 @@ class StudyTrainer(TemperatureGRPOTrainer):
             self.run_log.flush(self.state.global_step)
             folder = Path(self._get_output_dir(trial)) / f"checkpoint-{self.state.global_step}"
             # Written last: a checkpoint without it was cut short and is not resumed from.
-            seen = {ENTROPY: self._summary.get(ENTROPY)}
+            seen: dict[str, Any] = {ENTROPY: self._summary.get(ENTROPY)}
+            if self._weights is not None:
+                seen[WEIGHTS] = self._weights.state_dict()
             write_json(folder / COMPLETE, {STEP: self.state.global_step, **seen, **self._group()})
 
     def _group(self) -> dict[str, Any]:
@@ -178,5 +179,7 @@ class StudyTrainer(TemperatureGRPOTrainer):
                 f"{checkpoint} was written by {before[PROCESSES]} processes with {before[ENGINE]} and "
                 f"cannot be resumed by {now[PROCESSES]} with {now[ENGINE]}: set resources.train back"
             )
+        if self._weights is not None:
+            self._weights.load_state_dict(before.get(WEIGHTS, {}))
         self._summary = {ENTROPY: before[ENTROPY]} if before.get(ENTROPY) is not None else {}
         super()._restore(checkpoint)

@@ -31,7 +31,7 @@ from tampo.layout import ENTROPY, ENTROPY_AT_ONE, MIXED_GROUPS, STEP, TEMPERATUR
 from tampo.sampling import sampler
 from tampo.sampling.vllm_rollouts import SeededRequests
 from tampo.seeds import derive
-from tampo.temperature.protocol import TemperaturePolicy
+from tampo.temperature.protocol import FloatArray, TemperaturePolicy, of_group
 from tampo.training.chosen_policy import ChosenPolicy, planned_steps
 from tampo.training.mismatch_cause import mismatch_cause
 from tampo.training.policy_checkpoints import PolicyCheckpoints
@@ -140,7 +140,7 @@ class TemperatureGRPOTrainer(PolicyCheckpoints):
         drawn = self._temperatures_of(rows, self.policy.draw(step))
         problem_ids = [problem_id(example) for example in inputs]
         self._batch = RolloutBatch(step, drawn, rows, self.num_generations, problem_ids)
-        temperatures = torch.tensor(drawn, device=self.accelerator.device)
+        temperatures = torch.tensor(drawn, device=self.accelerator.device, dtype=torch.float32)
         # Where TRL scores the batch before the loss, that pass is the first one.
         self._scoring = Scoring(rows, temperatures, first_pass=self._scores_before_loss)
         output = super()._generate_and_score_completions(inputs)
@@ -178,21 +178,25 @@ class TemperatureGRPOTrainer(PolicyCheckpoints):
             self.use_vllm and self.vllm_importance_sampling_correction
         )
 
-    def _temperatures_of(self, rows: list[int], drawn: float | np.ndarray) -> list[float]:
-        """Return the temperature of each of these rows: one for all, or one per place in the group."""
-        in_group = np.broadcast_to(np.asarray(drawn), self.num_generations)
+    def _temperatures_of(self, rows: list[int], drawn: float | FloatArray) -> FloatArray:
+        """Return the temperatures of these rows, [n], or [n, L] where they change with the token."""
+        in_group = of_group(drawn, self.num_generations)
         if not self._samples_itself and np.ptp(in_group):
             raise TypeError(
                 "rollout_backend: vllm, or a filter on tokens, samples a whole batch at one "
-                "temperature; a policy that mixes temperatures within a group needs hf and no filter"
+                "temperature; a policy with several in a batch needs hf and no filter"
             )
-        return [float(in_group[row % self.num_generations]) for row in rows]
+        own = in_group[np.array(rows) % self.num_generations]
+        if own.ndim == 1:
+            return own
+        positions = np.arange(self.max_completion_length).clip(max=own.shape[1] - 1)
+        return own[:, positions]
 
     def _generate_single_turn(
         self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any
     ) -> tuple[list[list[int]], list[list[float]] | None]:
         training = self._training
-        drawn = self._batch.temperatures[0] if training else self.temperature
+        drawn = float(self._batch.temperatures.flat[0]) if training else self.temperature
         if self.use_vllm:
             self.vllm_generation.temperature = drawn
             self.vllm_generation.llm.seeds = self._seeds() if training else None
@@ -237,7 +241,7 @@ class TemperatureGRPOTrainer(PolicyCheckpoints):
                 model,
                 prompt_ids,
                 max_new_tokens=self.max_completion_length,
-                temperatures=torch.tensor(self._batch.temperatures),
+                temperatures=torch.from_numpy(self._batch.temperatures),
                 uniforms=sampler.uniforms(self._seeds(), self.max_completion_length),
                 eos_token_ids=self.eos_token_ids,
                 pad_token_id=self._tokenizer.pad_token_id,

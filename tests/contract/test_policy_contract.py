@@ -24,6 +24,7 @@ CONTEXT = PolicyContext(
     seed=1,
     group_size=GROUP_SIZE,
     vocabulary=64,
+    completion_tokens=8,
     recorded=tuple(np.linspace(0.7, 1.4, STEPS).tolist()),
 )
 

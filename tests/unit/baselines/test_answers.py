@@ -9,7 +9,13 @@ from tampo.temperature.protocol import PolicyContext, RolloutFeedback
 from tampo.temperature.registry import build_policy
 
 CONTEXT = PolicyContext(
-    steps=10, warmup_steps=0, candidates=(0.6, 1.0, 1.5), seed=0, group_size=4, vocabulary=16
+    steps=10,
+    warmup_steps=0,
+    candidates=(0.6, 1.0, 1.5),
+    seed=0,
+    group_size=4,
+    vocabulary=16,
+    completion_tokens=8,
 )
 
 

@@ -17,7 +17,13 @@ TWO = (0.8, 1.2)
 
 def context(candidates=TWO, seed=2):
     return PolicyContext(
-        steps=200, warmup_steps=0, candidates=candidates, seed=seed, group_size=2, vocabulary=16
+        steps=200,
+        warmup_steps=0,
+        candidates=candidates,
+        seed=seed,
+        group_size=2,
+        vocabulary=16,
+        completion_tokens=8,
     )
 
 

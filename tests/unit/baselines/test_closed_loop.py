@@ -24,6 +24,7 @@ def context(**changes) -> PolicyContext:
         "seed": 0,
         "group_size": 2,
         "vocabulary": 16,
+        "completion_tokens": 8,
     }
     return PolicyContext(**(values | changes))
 

@@ -24,6 +24,7 @@ def context(steps: int = 5, **changes) -> PolicyContext:
         "seed": 3,
         "group_size": 5,
         "vocabulary": 16,
+        "completion_tokens": 8,
     }
     return PolicyContext(**(values | changes))
 
@@ -176,6 +177,22 @@ def test_changing_what_mixed_returned_changes_nothing():
     policy = build_policy("mixed", {}, context())
     policy.draw(0)[:] = 9.0
     assert policy.draw(0).max() == pytest.approx(1.2)
+
+
+def test_ead_falls_with_the_token_and_more_slowly_with_the_step():
+    settings = {"decay": 2, "cutoff": 2, "tau_min": 0.3}
+    policy = build_policy("ead", settings, context(completion_tokens=5))
+    # 1 until the cutoff, then 2.2 - exp(t / d) with d = 2, 7 and 12; never below 0.3.
+    by_hand = {
+        0: [1, 1, 0.3, 0.3, 0.3],
+        1: [1, 1, 0.8692870, 0.6649366, 0.4292047],
+        2: [1, 1, 1.0186396, 0.9159746, 0.8043876],
+    }
+    for step, expected in by_hand.items():
+        assert policy.draw(step).shape == (1, 5)
+        assert policy.draw(step)[0] == pytest.approx(expected, abs=1e-6)
+    # d stays at 40000 tokens from step 8000 on.
+    assert policy.draw(8000)[0] == pytest.approx(policy.draw(9000)[0], abs=0)
 
 
 def test_mixed_temperatures_must_stay_positive():

@@ -578,12 +578,13 @@ def test_check_takes_a_users_policy_through_every_step_of_its_run(tmp_path, caps
     ("key", "value", "legal"),
     [("logprob_temperature", "one", "rollout"), ("rollout_backend", "vllm", "hf")],
 )
-def test_temperatures_mixed_in_a_group_are_refused_where_one_is_needed(
-    tmp_path, capsys, key, value, legal
+@pytest.mark.parametrize("policy", ["mixed", "ead"])
+def test_several_temperatures_in_a_batch_are_refused_where_one_is_needed(
+    tmp_path, capsys, key, value, legal, policy
 ):
     mixed = micro_study(
         training={key: value},
-        methods=[{"name": "mine", "policy": "mixed"}],
+        methods=[{"name": "mine", "policy": policy}],
         tables=[{"name": "table1", "title": "T", "methods": ["mine"]}],
     )
     file = tmp_path / "micro.yaml"
@@ -591,7 +592,7 @@ def test_temperatures_mixed_in_a_group_are_refused_where_one_is_needed(
     assert main(["check", str(file)]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert (
-        f"methods.mine: its policy mixes temperatures within a group, which training.{key}: {value}"
+        f"methods.mine: its policy has several temperatures within a batch, which training.{key}: {value}"
         in error
     )
     assert error.endswith(f"legal: {legal}")

@@ -124,7 +124,13 @@ def test_the_mathematics_of_one_step_by_hand():
 
 def test_it_is_a_temperature_policy_that_a_study_can_name():
     context = PolicyContext(
-        steps=200, warmup_steps=20, candidates=TEN, seed=3, group_size=8, vocabulary=32
+        steps=200,
+        warmup_steps=20,
+        candidates=TEN,
+        seed=3,
+        group_size=8,
+        vocabulary=32,
+        completion_tokens=8,
     )
     policy = build_policy("tampo", {}, context)
     assert isinstance(policy, TemperaturePolicy)
@@ -138,7 +144,13 @@ def test_it_is_a_temperature_policy_that_a_study_can_name():
 
 def test_constructor_and_settings_have_the_same_defaults():
     context = PolicyContext(
-        steps=1, warmup_steps=0, candidates=TEN, seed=0, group_size=8, vocabulary=32
+        steps=1,
+        warmup_steps=0,
+        candidates=TEN,
+        seed=0,
+        group_size=8,
+        vocabulary=32,
+        completion_tokens=8,
     )
     built = TemperatureMetaPolicy.from_settings(MetaPolicySettings(), context)
     plain = TemperatureMetaPolicy(TEN)

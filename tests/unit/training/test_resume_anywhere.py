@@ -52,6 +52,7 @@ POLICIES = [
     {"policy": "pi-controller"},
     {"policy": "e3"},
     {"policy": "plateau"},
+    {"policy": "ead", "settings": {"cutoff": 2, "decay": 4}},
 ]
 MOMENTS = ("signal", "sampling", "scoring", "policy line", "step line", "saving")
 """Where a run is stopped: by SIGTERM, which ends with the step, or in the middle of something."""
@@ -65,6 +66,8 @@ def drawn(case):
     """Return the study of a case."""
     rng = generator(case, "resume-settings")
     training = {key: values[rng.integers(len(values))] for key, values in CHOICES.items()}
+    if training["mask_by_entropy"] is None and case % 3 == 0:
+        training["balance_by_entropy"] = {"target": 2.0, "proportional": 0.5, "integral": 0.1}
     method = {"name": "tried", **POLICIES[case % len(POLICIES)]}
     return micro_study(
         training={"steps": STEPS, "prompts_per_step": 2, "max_completion_tokens": 8, **training},

@@ -16,7 +16,12 @@ from tampo.problems.arithmetic import generate
 from tampo.study.settings import AdaptiveEntropy, Lora, Training
 from tampo.temperature.protocol import OpenLoopPolicy, PolicyContext
 from tampo.temperature.registry import build_policy
-from tampo.training.grpo_settings import GROUP_TOKEN_MEAN, advantage_mask, grpo_config, lora_config
+from tampo.training.grpo_settings import (
+    GROUP_TOKEN_MEAN,
+    advantage_weights,
+    grpo_config,
+    lora_config,
+)
 from tampo.training.rollout_batch import TrainInferenceMismatch
 from tampo.training.run_log import RunLog
 from tampo.training.study_trainer import StudyTrainer
@@ -79,7 +84,7 @@ def make(model, folder, policy, **changes):
         run_log=RunLog(folder / "log"),
         logprob_temperature=training.logprob_temperature,
         group_token_mean=training.loss == GROUP_TOKEN_MEAN,
-        mask=advantage_mask(training),
+        weights=advantage_weights(training),
         model=AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32),
         reward_funcs=[length_reward],
         args=grpo_config(training, folder / "checkpoints", 1),
@@ -127,6 +132,28 @@ def test_temperatures_mixed_within_a_group_reach_sampler_loss_and_entropy(model,
     same = make(model, tmp_path / "same", Sequence(1.05), steps=1, micro_batch=8)
     same.train()
     assert not np.allclose(same.policy.seen[0][0], policy.seen[0][0])
+
+
+def test_a_temperature_per_token_position_reaches_sampler_loss_and_entropy(model, tmp_path):
+    """Each token is scored at the temperature that it was sampled at; the last one serves later tokens."""
+    falling = np.array([[2.0, 1.5, 1.0, 0.5]])
+    policy = Sequence(falling)
+    trainer = make(
+        model, tmp_path, policy, steps=2, micro_batch=8, kl_coefficient=0.1, iterations=2
+    )
+    trainer.train()
+    steps = lines(tmp_path, "steps.jsonl")
+    assert all(s["sampler_gap_max"] < 1e-4 for s in steps)
+    likelihoods, _, feedback = policy.seen[0]
+    by_token = np.concatenate([falling[0], np.full(8, 0.5)])
+    expected = [by_token[:length].mean() for length in feedback.lengths]
+    assert feedback.temperatures == pytest.approx(expected)
+    assert len(set(feedback.lengths)) > 1 and likelihoods.shape == (16, 4)
+    # The same numbers at every position are the same run as one number.
+    one, many = Sequence(0.9), Sequence(np.full((1, 3), 0.9))
+    for name, same in (("one", one), ("many", many)):
+        make(model, tmp_path / name, same, steps=1, micro_batch=8).train()
+    np.testing.assert_allclose(many.seen[0][0], one.seen[0][0], atol=1e-6)
 
 
 def test_rollouts_that_are_masked_leave_the_loss_and_nothing_else(model, tmp_path):
@@ -292,7 +319,13 @@ def test_trajectories_hold_one_row_each_with_every_candidate(model, tmp_path):
 
 def test_tampo_learns_from_what_it_is_shown(model, tmp_path):
     context = PolicyContext(
-        steps=STEPS, warmup_steps=0, candidates=CANDIDATES, seed=1, group_size=4, vocabulary=32
+        steps=STEPS,
+        warmup_steps=0,
+        candidates=CANDIDATES,
+        seed=1,
+        group_size=4,
+        vocabulary=32,
+        completion_tokens=8,
     )
     policy = build_policy("tampo", {}, context)
     make(model, tmp_path, policy).train()
