@@ -2,6 +2,7 @@
 
 import argparse
 import subprocess
+import sys
 
 import pytest
 from support.paths import ROOT
@@ -78,3 +79,9 @@ def test_completion_is_a_script_that_names_the_commands(shell, capsys):
     assert "compare" in script and "--study" in script
     if shell == "bash":
         assert subprocess.run(["bash", "-n"], input=script, text=True).returncode == 0
+
+
+def test_output_whose_reader_leaves_early_ends_without_a_word():
+    pipe = f"{sys.executable} -m tampo schema | true; exit ${{PIPESTATUS[0]}}"
+    ended = subprocess.run(["bash", "-c", pipe], capture_output=True, text=True, cwd=ROOT)
+    assert (ended.returncode, ended.stderr, ended.stdout) == (141, "", "")
