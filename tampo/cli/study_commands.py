@@ -14,9 +14,8 @@ from tampo.study.model_settings import FolderModel
 from tampo.study.references import DEFAULT_STUDY
 from tampo.study.study import StudyError, load_study
 
-SHOWN_STEPS = 12
-SHOWN_TEMPERATURES = 10
-"""Steps of a tried policy that are printed."""
+SHOWN_STEPS, SHOWN_TEMPERATURES = 12, 10
+"""Of a tried policy: the steps that are printed, and the temperatures of a step where it has several."""
 
 
 def _check(args: argparse.Namespace) -> None:

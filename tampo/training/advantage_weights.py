@@ -91,7 +91,7 @@ class AdvantageBalance(AdvantageWeights):
     integral: float
     error_sum: float = 0.0
     balance: float = 0.0
-    """a of the last step."""
+    """a of the last step; the next one's follows from the entropy and the sum."""
 
     def factors(self, advantages: torch.Tensor, entropy: float | None, step: int) -> torch.Tensor:
         """Return 1 + a for positive advantages and 1 - a for negative ones."""
@@ -107,7 +107,7 @@ class AdvantageBalance(AdvantageWeights):
         return {"balance": self.balance, "entropy_error_sum": self.error_sum}
 
     def state_dict(self) -> dict[str, float]:
-        return {"error_sum": self.error_sum, "balance": self.balance}
+        return {"error_sum": self.error_sum}
 
     def load_state_dict(self, state: dict[str, float]) -> None:
-        self.error_sum, self.balance = state["error_sum"], state["balance"]
+        self.error_sum = state["error_sum"]

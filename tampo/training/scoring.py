@@ -91,7 +91,8 @@ def score_completions(
     if positions is None:
         positions = needs_positions(model)
     if temperatures.ndim == 2:
-        of_prompts = temperatures.new_ones(len(input_ids), input_ids.shape[1] - completion_length)
+        # Prompts are not scored; a temperature of their own would count as another one of the batch.
+        of_prompts = temperatures[:, :1].expand(-1, input_ids.shape[1] - completion_length)
         temperatures = torch.cat([of_prompts, temperatures[:, :completion_length]], dim=1)
     virtual = None
     if candidates is not None:

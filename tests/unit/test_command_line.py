@@ -7,6 +7,7 @@ import sys
 import pytest
 from support.paths import ROOT
 
+from tampo.__main__ import run
 from tampo.cli.main import _parser, main
 
 TINY = ROOT / "docs" / "evidence" / "tiny" / "report"
@@ -85,3 +86,12 @@ def test_output_whose_reader_leaves_early_ends_without_a_word():
     pipe = f"{sys.executable} -m tampo schema | true; exit ${{PIPESTATUS[0]}}"
     ended = subprocess.run(["bash", "-c", pipe], capture_output=True, text=True, cwd=ROOT)
     assert (ended.returncode, ended.stderr, ended.stdout) == (141, "", "")
+
+
+def test_another_pipe_that_breaks_is_no_reader_who_left(monkeypatch):
+    def broken():
+        raise BrokenPipeError("a worker is gone")
+
+    monkeypatch.setattr("tampo.cli.main", broken)
+    with pytest.raises(BrokenPipeError, match="a worker is gone"):
+        run()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from support.reference_meta_policy import ReferenceMetaPolicy
 
 from tampo.temperature import simplex
+from tampo.temperature.contract import CONTEXT
 from tampo.temperature.meta_policy import (
     Learned,
     MetaPolicySettings,
@@ -24,7 +25,7 @@ from tampo.temperature.meta_policy import (
     trajectory_log_likelihoods,
 )
 from tampo.temperature.permutation_null import range_null, shuffle_within_groups
-from tampo.temperature.protocol import PolicyContext, TemperaturePolicy
+from tampo.temperature.protocol import TemperaturePolicy
 from tampo.temperature.registry import build_policy
 
 TEN = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5)
@@ -123,15 +124,7 @@ def test_the_mathematics_of_one_step_by_hand():
 
 
 def test_it_is_a_temperature_policy_that_a_study_can_name():
-    context = PolicyContext(
-        steps=200,
-        warmup_steps=20,
-        candidates=TEN,
-        seed=3,
-        group_size=8,
-        vocabulary=32,
-        completion_tokens=8,
-    )
+    context = replace(CONTEXT, steps=200, warmup_steps=20, candidates=TEN, seed=3)
     policy = build_policy("tampo", {}, context)
     assert isinstance(policy, TemperaturePolicy)
     assert policy.candidates == TEN
@@ -143,15 +136,7 @@ def test_it_is_a_temperature_policy_that_a_study_can_name():
 
 
 def test_constructor_and_settings_have_the_same_defaults():
-    context = PolicyContext(
-        steps=1,
-        warmup_steps=0,
-        candidates=TEN,
-        seed=0,
-        group_size=8,
-        vocabulary=32,
-        completion_tokens=8,
-    )
+    context = replace(CONTEXT, steps=1, warmup_steps=0, candidates=TEN)
     built = TemperatureMetaPolicy.from_settings(MetaPolicySettings(), context)
     plain = TemperatureMetaPolicy(TEN)
     assert built.settings == plain.settings

@@ -35,5 +35,8 @@ def test_three_steps_of_the_balance_by_hand():
     assert balance.factors(ADVANTAGES, 0.2, 2).tolist() == pytest.approx([0.69, 1, 1.31])
     resumed = AdvantageBalance(target=0.5, proportional=1.0, integral=0.1)
     resumed.load_state_dict(balance.state_dict())
-    assert resumed == balance
-    assert balance.factors(ADVANTAGES, 9.0, 3).tolist() == [2, 1, 0]  # a stays within [-1, 1]
+    # e = 0.1, sum 0.0: a = 0.1, with and without a stop before.
+    for one in (balance, resumed):
+        assert one.factors(ADVANTAGES, 0.6, 3).tolist() == pytest.approx([1.1, 1, 0.9])
+        assert one.summary(ADVANTAGES) == pytest.approx({"balance": 0.1, "entropy_error_sum": 0.0})
+    assert balance.factors(ADVANTAGES, 9.0, 4).tolist() == [2, 1, 0]  # a stays within [-1, 1]

@@ -1,6 +1,7 @@
 """The trainer: one temperature for sampler, loss and reference; likelihoods from the loss's own pass."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -14,7 +15,8 @@ import tampo.training.trainer
 from tampo.files import read_jsonl
 from tampo.problems.arithmetic import generate
 from tampo.study.settings import AdaptiveEntropy, Lora, Training
-from tampo.temperature.protocol import OpenLoopPolicy, PolicyContext
+from tampo.temperature.contract import CONTEXT
+from tampo.temperature.protocol import OpenLoopPolicy
 from tampo.temperature.registry import build_policy
 from tampo.training.grpo_settings import (
     GROUP_TOKEN_MEAN,
@@ -153,6 +155,15 @@ def test_a_temperature_per_token_position_reaches_sampler_loss_and_entropy(model
     one, many = Sequence(0.9), Sequence(np.full((1, 3), 0.9))
     for name, same in (("one", one), ("many", many)):
         make(model, tmp_path / name, same, steps=1, micro_batch=8).train()
+    np.testing.assert_allclose(many.seen[0][0], one.seen[0][0], atol=1e-6)
+
+
+def test_one_temperature_for_all_positions_goes_with_untempered_log_probabilities(model, tmp_path):
+    one, many = Sequence(0.9), Sequence(np.full((1, 3), 0.9))
+    for name, policy in (("one", one), ("many", many)):
+        trainer = make(model, tmp_path / name, policy, steps=1, logprob_temperature="one")
+        trainer.train()
+    assert lines(tmp_path / "many", "steps.jsonl")[0]["sampler_gap_max"] < 1e-4
     np.testing.assert_allclose(many.seen[0][0], one.seen[0][0], atol=1e-6)
 
 
@@ -318,15 +329,7 @@ def test_trajectories_hold_one_row_each_with_every_candidate(model, tmp_path):
 
 
 def test_tampo_learns_from_what_it_is_shown(model, tmp_path):
-    context = PolicyContext(
-        steps=STEPS,
-        warmup_steps=0,
-        candidates=CANDIDATES,
-        seed=1,
-        group_size=4,
-        vocabulary=32,
-        completion_tokens=8,
-    )
+    context = replace(CONTEXT, steps=STEPS, warmup_steps=0, candidates=CANDIDATES, seed=1)
     policy = build_policy("tampo", {}, context)
     make(model, tmp_path, policy).train()
     records = lines(tmp_path, "policy.jsonl")
