@@ -37,7 +37,7 @@ SIZE = (6.0, 2.3)
 
 def figure_table(name: str) -> pd.DataFrame:
     """Return the data of a figure of the report."""
-    path = EVIDENCE / "report" / "figures" / f"{name}.csv"
+    path = EVIDENCE / "report" / "figures" / f"{name}.csv.xz"
     return pd.read_csv(path, dtype={"method": str})
 
 

@@ -1,10 +1,10 @@
 """Evidence: a finished study as git keeps it, without weights and compressed.
 
-The folder mirrors `results/{study}`. What a reader opens is there as it is: run.json files and the
-report but for its page. Everything else has `.xz` at the end of its name and unpacks to the bytes whose
-checksum run.json has. `SHA256SUMS` lists the files as they lie, for `sha256sum --check`. Packing the same
-study again reproduces it byte for byte, given the same version of liblzma. Problem texts of published
-sets are left out (`tampo.evidence.withheld`).
+The folder mirrors `results/{study}`. What a reader opens is there as it is: tables, verdicts, and the
+drawings that the page of results shows. Everything else has `.xz` at the end of its name and unpacks to the
+bytes whose checksum run.json or the report has. `SHA256SUMS` lists the files as they lie, for
+`sha256sum --check`. Packing the same study again reproduces it byte for byte, given the same version of
+liblzma. Problem texts of published sets are left out (`tampo.evidence.withheld`).
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ from tampo.records.run_records import weight_files
 from tampo.study.study import StudyError
 
 COMPRESSED, SUMS = ".xz", "SHA256SUMS"
+SHOWN_FIGURES = ("differences", "temperatures", "learning_curves")
+"""Figures on the page of results; the report has all of them."""
+OPENED = {Path(layout.REPORT, layout.FIGURES, f"{name}.svg") for name in SHOWN_FIGURES}
 PRESET = 6 | lzma.PRESET_EXTREME
 """Beyond 6 only the window grows, and no file is larger than that of 6 (8 MiB)."""
 
@@ -53,8 +56,9 @@ class Restored:
 
 def stored_name(name: Path) -> Path:
     """Return the name in the evidence of a file of the results."""
-    of_report = name.parts[:1] == (layout.REPORT,) and name.name != layout.PAGE
-    if of_report or name.name in (layout.RUN_JSON, SUMS) or name == Path():
+    table = name.parts[:1] == (layout.REPORT,) and len(name.parts) == 2 and name.name != layout.PAGE
+    # A compressed image would not be smaller.
+    if table or name in OPENED or name.suffix == ".png" or name.name == SUMS or name == Path():
         return name
     return name.with_name(name.name + COMPRESSED)
 

@@ -29,6 +29,11 @@ from tampo.study.study import Study, StudyError, load_study
 
 OF_THE_MACHINE = ("seeds", "resources", "data_dir")
 """Keys of a study that may differ between those who run its seeds."""
+FREE: dict[str, Any] = {
+    **dict.fromkeys(OF_THE_MACHINE, True),
+    "methods": {"__all__": {"label", "group"}},
+}
+"""The same, with what methods are called in tables and figures; as pydantic leaves keys out."""
 CHANGES_NO_NUMBER = ("snakemake", "matplotlib")
 """Packages that plan and draw."""
 
@@ -95,9 +100,7 @@ def _stored(folder: Path, data_dir: str | None = None) -> Study:
 
 
 def _new_seeds(study: Study, other: Study, evidence: Path, results: Path) -> list[int]:
-    before, now = (
-        json.loads(each.model_dump_json(exclude=set(OF_THE_MACHINE))) for each in (study, other)
-    )
+    before, now = (json.loads(each.model_dump_json(exclude=FREE)) for each in (study, other))
     differing = _differences(before, now)
     if differing:
         key, here, there = differing[0]

@@ -9,7 +9,7 @@ import pandas as pd
 from tampo import layout
 from tampo.layout import BENCHMARK, METRIC, PROBLEM
 from tampo.records.outcomes import Outcomes
-from tampo.report.page.sections import compared_text, number
+from tampo.report.rounding import compared_text, number
 from tampo.report.tables import aligned
 from tampo.spelling import nearest
 from tampo.statistics.paired import difference_table

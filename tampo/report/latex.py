@@ -34,6 +34,7 @@ def to_latex(
     caption: str,
     label: str,
     note: str,
+    headings: Mapping[int, str] | None = None,
 ) -> str:
     """Render a readable table as a `table` environment (needs the package booktabs).
 
@@ -43,6 +44,7 @@ def to_latex(
         caption: plain text.
         label: after `tab:`.
         note: plain text under the table.
+        headings: plain text above a row, by row number.
     """
     names = [re.sub(r"\bpublished_", "published ", str(name)) for name in table.columns]
     header = " & ".join(r"\shortstack{" + escape(n).replace(" ", r" \\ ") + "}" for n in names)
@@ -62,6 +64,9 @@ def to_latex(
         if previous is not None and row[0] != previous:
             lines.append(r"\addlinespace")
         previous = row[0]
+        if headings and index in headings:
+            heading = rf"\textit{{{escape(headings[index])}}}"
+            lines.append(rf"\multicolumn{{{len(table.columns)}}}{{l}}{{{heading}}} \\")
         cells = [
             _cell(str(value), marks.get((index, str(name))))
             for name, value in zip(table.columns, row, strict=True)

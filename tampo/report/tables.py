@@ -27,10 +27,11 @@ from tampo.layout import (
     VALUE,
 )
 from tampo.records.outcomes import Outcomes
-from tampo.report.page.sections import number
+from tampo.report.rounding import number
 from tampo.statistics.intervals import Interval, score_intervals
 from tampo.statistics.score_arrays import score_arrays
 from tampo.study.settings import Statistics
+from tampo.study.study import Study
 
 DECIMALS = 2
 LONGEST_CELL = 100
@@ -141,15 +142,39 @@ def _interval_cell(mean: float, low: float, high: float, rounded: Callable[[floa
     return "–" if isnan(mean) else f"{rounded(mean)} [{rounded(low)}, {rounded(high)}]"
 
 
-def to_markdown(text: pd.DataFrame, marks: Mapping[tuple[int, str], str] | None = None) -> str:
+def labelled(table: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Return a table of methods with their labels in place of their names."""
+    titles = {method.name: method.title for method in study.methods}
+    return table.assign(**{METHOD: [titles[name] for name in table[METHOD]]})
+
+
+def group_headings(methods: Iterable[str], study: Study) -> dict[int, str]:
+    """Return the group that begins at a row, by row number, for rows of these methods."""
+    found, last = {}, None
+    for row, name in enumerate(methods):
+        group = study.method(name).group
+        if group and group != last:
+            found[row] = group
+        last = group
+    return found
+
+
+def to_markdown(
+    text: pd.DataFrame,
+    marks: Mapping[tuple[int, str], str] | None = None,
+    headings: Mapping[int, str] | None = None,
+) -> str:
     """Render a table of text in Markdown.
 
     Args:
         text: of `readable`.
         marks: `best` (bold) or `second` (italic) by row number and column.
+        headings: of `group_headings`.
     """
     lines = [[str(name) for name in text.columns]]
     for index, row in enumerate(text.itertuples(index=False)):
+        if headings and index in headings:
+            lines.append([f"**{headings[index]}**", *[""] * (len(text.columns) - 1)])
         cells = zip(text.columns, map(str, row), strict=True)
         lines.append([_marked(cell, (marks or {}).get((index, name))) for name, cell in cells])
     lines = [[cell.replace("|", "\\|") for cell in line] for line in lines]

@@ -23,12 +23,20 @@ from tampo.files import checksums, sha256_of, write_atomically, write_json
 from tampo.records.run_records import RunRecord, read_records, record_paths
 from tampo.report.figures import FIGURES, write_figures
 from tampo.report.latex import to_latex
-from tampo.report.page import Contents, render
+from tampo.report.page import Contents, ShownTable, render
 from tampo.report.page.samples import choose_samples
 from tampo.report.page.sections import OVERLAP_ALLOWED
 from tampo.report.published import LEGEND, beside
-from tampo.report.tables import diverged_note, readable, score_table, to_csv, to_markdown
-from tampo.statistics.ranking import RULE, Marks, marks
+from tampo.report.tables import (
+    diverged_note,
+    group_headings,
+    labelled,
+    readable,
+    score_table,
+    to_csv,
+    to_markdown,
+)
+from tampo.statistics.ranking import RULE, marks
 from tampo.statistics.robust_scores import robust_table
 from tampo.study.departures import SOURCES, departures, our_choices
 from tampo.study.references import References
@@ -143,7 +151,7 @@ def _listed(study: Study, results: Path, out: Path) -> Iterator[dict[str, str]]:
 
 def _table(
     study: Study, table: Table, inputs: ClaimInputs, references: References, out: Path
-) -> tuple[Table, pd.DataFrame, Marks]:
+) -> ShownTable:
     """Write one table as CSV, Markdown and LaTeX; return its text beside the published numbers."""
     numbers = score_table(
         inputs.scores,
@@ -156,6 +164,8 @@ def _table(
     diverged = inputs.outcomes.diverged
     marked = marks(numbers, inputs.problem_scores, study.statistics, diverged)
     text = beside(readable(numbers), references.folder_of(study) / layout.table_file(table.name))
+    headings = group_headings(text[layout.METHOD], study)
+    text = labelled(text, study)
     notes = [_interval_note(study), RULE]
     if any(name.startswith(layout.PUBLISHED_PREFIX) for name in text.columns):
         notes.append(f"{LEGEND}. Published numbers are not computed with.")
@@ -166,7 +176,11 @@ def _table(
         notes.append(f"{OVERLAP_ALLOWED}: {study.allow_overlap}")
     write_atomically(out / layout.table_file(table.name), to_csv(numbers))
     page = [f"# {table.title}", f"Study `{study.name}`: {study.description}"]
-    page += [to_markdown(text, marked).rstrip("\n"), *notes, _departure_list(study, references)]
+    page += [
+        to_markdown(text, marked, headings).rstrip("\n"),
+        *notes,
+        _departure_list(study, references),
+    ]
     write_atomically(out / f"{table.name}.md", "\n\n".join(filter(None, page)) + "\n")
     latex = to_latex(
         text,
@@ -174,9 +188,10 @@ def _table(
         caption=f"{table.title}. Study {study.name}: {study.description}",
         label=f"{study.name}-{table.name}",
         note=" ".join(notes),
+        headings=headings,
     )
     write_atomically(out / f"{table.name}.tex", latex)
-    return table, text, marked
+    return ShownTable(table, text, marked, headings)
 
 
 def _robust(study: Study, inputs: ClaimInputs, out: Path) -> pd.DataFrame | None:

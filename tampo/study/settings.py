@@ -16,6 +16,8 @@ from tampo.temperature.protocol import Candidates, Temperature
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.\-]*$")]
 """Lower-case letters, digits, dots and hyphens: it becomes a folder name and a wildcard."""
+Words = Annotated[str, Field(pattern=r"^\S(.{0,38}\S)?$")]
+"""Up to 40 characters on one line, for people to read."""
 Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Precision = Literal["fp32", "bf16", "fp16"]

@@ -22,6 +22,7 @@ from tampo.study.settings import (
     OwnProblems,
     Statistics,
     Training,
+    Words,
 )
 from tampo.study.validation import explain
 from tampo.temperature.policy_file import is_file
@@ -50,6 +51,15 @@ class Method(Closed):
     """Settings of the policy; keys and types are those of its `Settings` class."""
     training: dict[str, Any] = Field(default={})
     """Training settings that differ from the study's for this method only."""
+    label: Words | None = Field(default=None, exclude_if=lambda text: text is None)
+    """What tables and figures call the method; null: its name."""
+    group: Words | None = Field(default=None, exclude_if=lambda text: text is None)
+    """Heading that tables and figures list the method under."""
+
+    @property
+    def title(self) -> str:
+        """The method's label, or its name where it has none."""
+        return self.label or self.name
 
 
 class Table(Closed):
@@ -96,6 +106,7 @@ class Study(Closed):
     def _consistent(self) -> Study:
         _no_repeats("seeds", self.seeds)
         _no_repeats("methods", [m.name for m in self.methods])
+        _no_repeats("labels of methods", [m.title for m in self.methods])
         _no_repeats("benchmarks", [b.name for b in self.benchmarks])
         _no_repeats("tables", [t.name for t in self.tables])
         self._add_problem_sets()
@@ -318,6 +329,8 @@ class Study(Closed):
         elif stage == "report":
             parts = {"tables": self.tables, "statistics": self.statistics, "title": self.name}
             parts |= {"description": self.description, "allow_overlap": self.allow_overlap}
+            parts |= {"references": self.references}
+            parts |= {"shown_as": [[m.name, m.title, m.group] for m in self.methods]}
             read = []
         elif stage != "model":
             raise ValueError(f"no stage {stage!r}")

@@ -16,7 +16,8 @@ import pandas as pd
 from tampo import layout
 from tampo.claims.roles import Roles, roles
 from tampo.layout import AVERAGE
-from tampo.report.page.sections import model_name, number, points
+from tampo.report.page.sections import model_name
+from tampo.report.rounding import number, points
 from tampo.statistics.paired import PairedDifference, pair_generator, paired_differences
 from tampo.statistics.permutation_tests import holm
 from tampo.statistics.power import POWER, study_detectable

@@ -13,8 +13,9 @@ import pandas as pd
 
 from tampo import layout
 from tampo.claims import ClaimInputs
+from tampo.claims.comparisons import REFERENCE
 from tampo.claims.learning import learning_rows
-from tampo.evidence.archive import SUMS, restored, stored_name
+from tampo.evidence.archive import SHOWN_FIGURES, SUMS, restored, stored_name
 from tampo.evidence.results_page.against import comparison_table, comparisons, paragraph
 from tampo.files import sha256_of
 from tampo.layout import HIGH, LOW, METHOD
@@ -31,18 +32,13 @@ from tampo.report.figures import FIGURES
 from tampo.report.page.sections import (
     claim_rows,
     comparison_grids,
-    duration,
     facts,
-    moment,
-    number,
     robust_grid,
     tally,
 )
-from tampo.report.tables import to_markdown
+from tampo.report.rounding import duration, moment, number
+from tampo.report.tables import labelled, to_markdown
 from tampo.study.study import Study, StudyError, load_study
-
-SHOWN_FIGURES = ("temperatures", "learning_curves")
-"""Figures on the page; the report has all of them."""
 
 
 def study_values(folder: Path, page: Path) -> dict[str, Any]:
@@ -90,10 +86,13 @@ def study_values(folder: Path, page: Path) -> dict[str, Any]:
         "compared": {
             caption: to_markdown(pd.DataFrame(table["rows"], columns=table["columns"]))
             for caption, table in comparison_grids(
-                pd.read_csv(folder / layout.REPORT / layout.COMPARISONS)
+                pd.read_csv(
+                    folder / layout.REPORT / layout.COMPARISONS, dtype={METHOD: str, REFERENCE: str}
+                ),
+                study,
             ).items()
         },
-        "robust": _robust(folder / layout.REPORT / layout.ROBUST),
+        "robust": _robust(folder / layout.REPORT / layout.ROBUST, study),
         "cost": _cost(study, tables.scores),
         "learning": to_markdown(_learning(learned)) if len(learned) else "",
         "learned": _learned(study, learned),
@@ -164,15 +163,15 @@ def _claims(path: Path) -> dict[str, str | list[str]]:
     }
 
 
-def _robust(path: Path) -> str:
+def _robust(path: Path, study: Study) -> str:
     if not path.is_file():
         return ""
-    grid = robust_grid(pd.read_csv(path, dtype={METHOD: str, "reference": str}))
+    grid = robust_grid(pd.read_csv(path, dtype={METHOD: str, "reference": str}), study)
     return to_markdown(pd.DataFrame(grid["rows"], columns=grid["columns"]))
 
 
 def _cost(study: Study, scores: pd.DataFrame) -> str:
-    costs = cost_by_method(study, scores)
+    costs = labelled(cost_by_method(study, scores), study)
 
     def column(name: str, text: Callable[[float], str]) -> list[str]:
         return ["–" if math.isnan(value) else text(float(value)) for value in costs[name]]

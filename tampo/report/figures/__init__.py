@@ -1,8 +1,8 @@
 """Figures of a study: each is a table of data, taken from the aggregate stage, and a drawing of it.
 
 `write_figures(study, inputs, folder)` writes `{name}.svg`, `{name}.png` and `{name}.csv` of every
-figure in `FIGURES` for which the study has inputs. A drawing takes nothing but its table, so a figure
-can be checked against its CSV and redrawn from it: `redraw(name, csv)`.
+figure in `FIGURES` for which the study has inputs. A drawing takes its table and how the study's
+methods look, so a figure can be checked against its CSV and redrawn from it: `redraw(name, csv, study)`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tampo.claims.claim_inputs import ClaimInputs
 from tampo.files import write_atomically, written_whole
 from tampo.layout import ENTROPY, LIKELIHOOD_CURVES, METHOD, OPTIMAL_TEMPERATURES
 from tampo.report.figures import likelihood, meta_policy, profiles, scores, training
+from tampo.report.figures.appearance import Appearances, appearances
 from tampo.report.figures.figure_data import NotDrawn
 from tampo.report.figures.style import styled
 from tampo.study.study import Study
@@ -32,11 +33,19 @@ class FigureKind:
     """What the figure shows and how to read it, in full sentences."""
     data: Callable[[Study, ClaimInputs], pd.DataFrame]
     """Returns the frame behind the figure; raises NotDrawn where the study lacks the inputs."""
-    draw: Callable[[pd.DataFrame], Figure]
-    """Draws the frame."""
+    draw: Callable[[pd.DataFrame, Appearances], Figure]
+    """Draws the frame, each method as it looks in the study."""
 
 
 FIGURES: dict[str, FigureKind] = {
+    "differences": FigureKind(
+        "Every method against the reference",
+        "Pass@1, averaged over benchmarks, of every trained method minus that of the reference, paired "
+        "by seed and problem, with its interval over runs and problems. Where the study names no reference, "
+        "it is the fixed temperature that scored best here, and differences to it lean against the others.",
+        scores.reference_data,
+        scores.draw_reference,
+    ),
     "temperatures": FigureKind(
         "Temperatures",
         "Temperature of every rollout batch over training: mean over seeds, range from the lowest to "
@@ -131,7 +140,7 @@ def write_figures(
         `{name: reason}` of the figures that were not drawn; files of theirs from an earlier run are
         removed.
     """
-    skipped = {}
+    skipped, looks = {}, appearances(study)
     for name, kind in FIGURES.items():
         try:
             data = kind.data(study, inputs)
@@ -141,16 +150,16 @@ def write_figures(
                 (folder / f"{name}.{suffix}").unlink(missing_ok=True)
         else:
             if draw:
-                save(kind.draw(data), data, folder, name)
+                save(kind.draw(data, looks), data, folder, name)
             else:
                 save_data(data, folder, name)
     return skipped
 
 
-def redraw(name: str, path: Path) -> Figure:
-    """Draw the figure `name` again from the CSV of its data."""
+def redraw(name: str, path: Path, study: Study) -> Figure:
+    """Draw the figure `name` of a study again from the CSV of its data."""
     # A method may be called 1.5; it is a name all the same.
-    return FIGURES[name].draw(pd.read_csv(path, dtype={METHOD: str}))
+    return FIGURES[name].draw(pd.read_csv(path, dtype={METHOD: str}), appearances(study))
 
 
 @styled

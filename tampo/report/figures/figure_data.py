@@ -8,6 +8,7 @@ from tampo import layout
 from tampo.claims.claim_inputs import ClaimInputs
 from tampo.claims.roles import roles
 from tampo.layout import DIVERGED, METHOD, METRIC, SEED, STEP
+from tampo.report.figures.appearance import Appearances
 from tampo.study.study import Study
 from tampo.temperature.registry import policy_class
 
@@ -67,9 +68,9 @@ def named(inputs: ClaimInputs, data: pd.DataFrame) -> pd.DataFrame:
     return data.assign(**{DIVERGED: data[METHOD].map(inputs.outcomes.fraction)})
 
 
-def method_label(rows: pd.DataFrame) -> str:
-    """Return the name of the method of some rows of `named` data, and how many runs diverged."""
-    name = str(rows[METHOD].iloc[0])
+def method_label(rows: pd.DataFrame, looks: Appearances) -> str:
+    """Return the label of the method of some rows of `named` data, and how many runs diverged."""
+    name = looks[str(rows[METHOD].iloc[0])].label
     count = rows[DIVERGED].iloc[0] if DIVERGED in rows else ""
     return f"{name}, {count} diverged" if isinstance(count, str) and count else name
 

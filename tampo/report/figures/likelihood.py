@@ -25,6 +25,7 @@ from tampo.layout import (
     STEP,
     TEMPERATURE,
 )
+from tampo.report.figures.appearance import Appearances
 from tampo.report.figures.figure_data import NotDrawn, finished_runs, fixed_temperatures
 from tampo.report.figures.style import (
     BLUE,
@@ -119,10 +120,11 @@ def mean_difference(counts: pd.DataFrame) -> float:
 
 
 @styled
-def draw_likelihood_curves(data: pd.DataFrame) -> Figure:
+def draw_likelihood_curves(data: pd.DataFrame, looks: Appearances) -> Figure:
     """Draw log-likelihood against temperature; a hollow peak lies at the end of the range."""
     methods = list(data[METHOD].unique())
-    figure, panels = small_multiples(methods, panel_height=1.9, columns=1, same_heights=False)
+    titles = [looks[method].label for method in methods]
+    figure, panels = small_multiples(titles, panel_height=1.9, columns=1, same_heights=False)
     for axes, method in zip(panels, methods, strict=True):
         own = data[data[METHOD] == method]
         ends = own[TEMPERATURE].min(), own[TEMPERATURE].max()
@@ -151,7 +153,7 @@ def _sign_handles(what: str) -> list[Line2D]:
 
 
 @styled
-def draw_optimal_temperatures(data: pd.DataFrame) -> Figure:
+def draw_optimal_temperatures(data: pd.DataFrame, _looks: Appearances) -> Figure:
     """Draw the fraction of trajectories by the candidate that makes them likeliest."""
     methods = list(data[METHOD].unique())
     titles = [f"trained at {own['trained_at'].iloc[0]:g}" for _, own in _by_method(data)]

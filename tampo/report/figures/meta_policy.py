@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 
 from tampo.claims.claim_inputs import ClaimInputs
 from tampo.layout import CANDIDATE, METHOD, POLICY, PROBABILITY, SEED, STEP, STEPS, TEMPERATURE
+from tampo.report.figures.appearance import Appearances
 from tampo.report.figures.figure_data import finished_runs
 from tampo.report.figures.style import label, legend_above, small_multiples, styled
 from tampo.study.study import Study
@@ -33,10 +34,11 @@ def meta_policy_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
 
 
 @styled
-def draw_meta_policy(data: pd.DataFrame) -> Figure:
+def draw_meta_policy(data: pd.DataFrame, looks: Appearances) -> Figure:
     """Draw the mean distribution over seeds as a heat map, each seed's draws on top."""
     methods = list(data[METHOD].unique())
-    figure, panels = small_multiples(methods, panel_height=1.7, columns=min(2, len(methods)))
+    titles = [looks[method].label for method in methods]
+    figure, panels = small_multiples(titles, panel_height=1.7, columns=min(2, len(methods)))
     highest = data.groupby([METHOD, STEP, TEMPERATURE])[PROBABILITY].mean().max()
     for axes, method in zip(panels, methods, strict=True):
         own = data[data[METHOD] == method]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from tampo.claims.claim_inputs import ClaimInputs
+from tampo.claims.comparisons import references
 from tampo.layout import (
     AVERAGE,
     BENCHMARK,
@@ -22,6 +22,7 @@ from tampo.layout import (
     TRAINING,
     VALUE,
 )
+from tampo.report.figures.appearance import Appearances
 from tampo.report.figures.figure_data import (
     PASS_1,
     NotDrawn,
@@ -31,9 +32,6 @@ from tampo.report.figures.figure_data import (
     require_pass_1,
 )
 from tampo.report.figures.style import (
-    BLUE,
-    MARKERS,
-    PALETTE,
     WIDTH,
     label,
     spread,
@@ -102,41 +100,80 @@ def cost_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
     return named(inputs, pd.DataFrame(table))
 
 
+def reference_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
+    """Return method, baseline, metric, benchmark, difference, low, high, ...: percent over the reference.
+
+    The reference is the first that `comparisons.csv` has; of its rows these are the averages of
+    Pass@1. The base model is left out: on its scale the others would lie on one point.
+
+    Raises:
+        NotDrawn: no reference, no other method, or no Pass@1.
+    """
+    require_pass_1(inputs)
+    against = next(iter(references(study, inputs.problem_scores)), None)
+    if against is None:
+        raise NotDrawn("the study has neither a fixed temperature, nor uniform draws, nor TAMPO")
+    pairs = [(name, against) for name in study.trained_methods if name != against]
+    if not pairs:
+        raise NotDrawn(f"there is no trained method besides {against}")
+    table = difference_table(
+        inputs.problem_scores, pairs, [PASS_1], study.statistics, inputs.outcomes.diverged
+    )
+    averages = table[table[BENCHMARK] == AVERAGE].reset_index(drop=True)
+    columns = ["difference", LOW, HIGH, "standard_error"]
+    return named(inputs, averages.assign(**{name: 100 * averages[name] for name in columns}))
+
+
 @styled
-def draw_deltas(data: pd.DataFrame) -> Figure:
-    """Draw the gain of every method over the base model, one panel per benchmark."""
-    benchmarks, methods = list(data[BENCHMARK].unique()), list(data[METHOD].unique())
-    columns = min(2, len(benchmarks))
-    rows = -(-len(benchmarks) // columns)
-    height = 0.6 + rows * (0.45 + max(3, len(methods)) * LINE_HEIGHT)
-    figure = Figure((WIDTH, height), layout="constrained")
-    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
-    places = np.arange(len(methods))
-    for axes, benchmark in zip(grid, benchmarks, strict=False):
-        own = data[data[BENCHMARK] == benchmark].set_index(METHOD).loc[methods]
-        axes.axvline(0, color="black", linewidth=0.8)
-        axes.hlines(places, own[LOW], own[HIGH], color=BLUE, linewidth=1.6)
-        axes.plot(own["difference"], places, "o", color=BLUE, markersize=4.5)
-        axes.set_title(benchmark, fontweight="bold" if benchmark == AVERAGE else "normal")
-        axes.set_yticks(places, [method_label(own.loc[[m]].reset_index()) for m in methods])
-        # With many methods the lowest panel is a page away.
-        axes.tick_params(labelbottom=True)
-    grid[0].set_ylim(len(methods) - 0.4, -0.6)
-    for place in range(len(benchmarks), len(grid)):
-        grid[place].set_axis_off()
-    label(figure, f"{PASS_1} minus that of {data['baseline'].iloc[0]}, percentage points", "")
+def draw_reference(data: pd.DataFrame, looks: Appearances) -> Figure:
+    """Draw the difference of every method to the reference, below each other."""
+    own = data.set_index(METHOD)
+    places, ticks = _rows(list(own.index), looks)
+    figure = Figure((WIDTH, 0.6 + LINE_HEIGHT * (len(ticks) + 1)), layout="constrained")
+    axes = figure.subplots()
+    axes.axvline(0, color="black", linewidth=0.8)
+    _intervals(axes, own, places, looks)
+    _name_rows(axes, ticks, {m: method_label(own.loc[[m]].reset_index(), looks) for m in own.index})
+    baseline = looks[str(data["baseline"].iloc[0])].label
+    axes.set_xlabel(f"{PASS_1} minus that of {baseline}, percentage points")
     return figure
 
 
 @styled
-def draw_costs(data: pd.DataFrame) -> Figure:
+def draw_deltas(data: pd.DataFrame, looks: Appearances) -> Figure:
+    """Draw the gain of every method over the base model, one panel per benchmark."""
+    benchmarks, methods = list(data[BENCHMARK].unique()), list(data[METHOD].unique())
+    columns = min(2, len(benchmarks))
+    rows = -(-len(benchmarks) // columns)
+    places, ticks = _rows(methods, looks)
+    height = 0.6 + rows * (0.45 + max(3, len(ticks)) * LINE_HEIGHT)
+    figure = Figure((WIDTH, height), layout="constrained")
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for axes, benchmark in zip(grid, benchmarks, strict=False):
+        own = data[data[BENCHMARK] == benchmark].set_index(METHOD).loc[methods]
+        axes.axvline(0, color="black", linewidth=0.8)
+        _intervals(axes, own, places, looks)
+        axes.set_title(benchmark, fontweight="bold" if benchmark == AVERAGE else "normal")
+        names = {m: method_label(own.loc[[m]].reset_index(), looks) for m in methods}
+        _name_rows(axes, ticks, names)
+        # With many methods the lowest panel is a page away.
+        axes.tick_params(labelbottom=True)
+    for place in range(len(benchmarks), len(grid)):
+        grid[place].set_axis_off()
+    baseline = looks[str(data["baseline"].iloc[0])].label
+    label(figure, f"{PASS_1} minus that of {baseline}, percentage points", "")
+    return figure
+
+
+@styled
+def draw_costs(data: pd.DataFrame, looks: Appearances) -> Figure:
     """Draw mean Pass@1 against tokens and against time; a line leads each method to its name."""
     inner = max(2.4, LINE_HEIGHT * len(data))
     figure = Figure((WIDTH, inner + 0.6), layout="constrained")
     *panels, names = figure.subplots(1, 3, sharey=True, width_ratios=[1, 1, 0.75])
     low, high = data["score_low"].min(), data["score_high"].max()
     places = spread(data["score"].to_numpy(), (high - low) * LINE_HEIGHT / inner)
-    marks = [(PALETTE[i % len(PALETTE)], MARKERS[i // len(PALETTE)]) for i in range(len(data))]
+    marks = [(looks[name].colour, looks[name].marker) for name in data[METHOD]]
     for axes, cost in zip(panels, COSTS, strict=True):
         unit, title = _unit(cost, data[f"{cost}_high"].max())
         _cost_panel(axes, data, cost, unit, marks)
@@ -151,9 +188,40 @@ def draw_costs(data: pd.DataFrame) -> Figure:
     for row, place, (colour, marker) in zip(data.itertuples(), places, marks, strict=True):
         names.plot([-0.1, 0.12], [row.score, place], color=colour, linewidth=0.5, clip_on=False)
         names.plot(0.18, place, marker, color=colour, markersize=4)
-        text = method_label(data.loc[[row.Index]])
+        text = method_label(data.loc[[row.Index]], looks)
         names.text(0.26, place, text, va="center", fontsize=8.5)
     return figure
+
+
+def _rows(methods: list[str], looks: Appearances) -> tuple[list[int], list[tuple[str, bool]]]:
+    """Return the place of each method, and what stands at every place: a method, or a group (True)."""
+    places: list[int] = []
+    ticks: list[tuple[str, bool]] = []
+    group = None
+    for method in methods:
+        if (own := looks[method].group) != group:
+            group = own
+            ticks.append((own or "", True))
+        places.append(len(ticks))
+        ticks.append((method, False))
+    return places, ticks
+
+
+def _name_rows(axes: Axes, ticks: list[tuple[str, bool]], names: dict[str, str]) -> None:
+    """Write the names of methods and groups beside their rows, the first row at the top."""
+    texts = [text if heading else names[text] for text, heading in ticks]
+    axes.set_ylim(len(ticks) - 0.4, -0.6)
+    axes.set_yticks(range(len(ticks)), texts)
+    for tick, (_, heading) in zip(axes.yaxis.get_major_ticks(), ticks, strict=True):
+        tick.label1.set_fontweight("bold" if heading else "normal")
+
+
+def _intervals(axes: Axes, rows: pd.DataFrame, places: list[int], looks: Appearances) -> None:
+    """Draw difference, low and high of rows indexed by method as points with lines, at these heights."""
+    for (method, row), place in zip(rows.iterrows(), places, strict=True):
+        look = looks[str(method)]
+        axes.plot([row[LOW], row[HIGH]], [place, place], color=look.colour, linewidth=1.6)
+        axes.plot(row["difference"], place, look.marker, color=look.colour, markersize=4.5)
 
 
 def _unit(cost: str, largest: float) -> tuple[float, str]:

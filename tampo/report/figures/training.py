@@ -29,13 +29,13 @@ from tampo.layout import (
     TEMPERATURE,
     TRUNCATED,
 )
+from tampo.report.figures.appearance import Appearances
 from tampo.report.figures.figure_data import RUN_STEP, NotDrawn, training_table, with_divergence
 from tampo.report.figures.style import (
     BAND,
-    BLUE,
+    BLACK,
     GREY,
     PALE,
-    VERMILLION,
     label,
     legend_above,
     small_multiples,
@@ -45,11 +45,11 @@ from tampo.study.study import Study
 
 SMOOTHED_FRACTION = 0.1
 """Fraction of a run's steps that a running mean covers."""
-MEAN = Line2D([], [], color=BLUE, label="mean over seeds")
-RANGE = Patch(color=BLUE, alpha=BAND, linewidth=0, label="lowest to highest seed")
+MEAN = Line2D([], [], color=BLACK, label="mean over seeds")
+RANGE = Patch(color=BLACK, alpha=BAND, linewidth=0, label="lowest to highest seed")
 RUN = Line2D([], [], color=GREY, linewidth=0.6, label="single run")
 OTHERS = Line2D([], [], color=PALE, linewidth=0.9, label="other methods")
-ENDED = Line2D([], [], color=VERMILLION, marker="X", linestyle="", label="diverged")
+ENDED = Line2D([], [], color=BLACK, marker="X", linestyle="", label="diverged")
 
 
 def temperature_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
@@ -100,7 +100,7 @@ def over_seeds(data: pd.DataFrame, column: str) -> pd.DataFrame:
     )
 
 
-def _band(axes: Axes, values: pd.DataFrame, colour: str = BLUE, style: str = "-") -> None:
+def _band(axes: Axes, values: pd.DataFrame, colour: str, style: str = "-") -> None:
     axes.fill_between(
         values.index, values[LOW], values[HIGH], color=colour, alpha=BAND, linewidth=0
     )
@@ -113,49 +113,49 @@ def _mark_divergence(data: pd.DataFrame, panels: Sequence[Axes]) -> list[Line2D]
         return []
     for axes, (_, own) in zip(panels, data.groupby(METHOD, sort=False), strict=True):
         for step in own.loc[own[DIVERGED], STEP]:
-            axes.axvline(step, color=VERMILLION, linewidth=0.8, linestyle=":")
+            axes.axvline(step, color=BLACK, linewidth=0.8, linestyle=":")
             edge = axes.get_xaxis_transform()
-            axes.plot(step, 0, "X", color=VERMILLION, transform=edge, clip_on=False, markersize=6)
+            axes.plot(step, 0, "X", color=BLACK, transform=edge, clip_on=False, markersize=6)
     return [ENDED]
 
 
 @styled
-def draw_temperatures(data: pd.DataFrame) -> Figure:
+def draw_temperatures(data: pd.DataFrame, looks: Appearances) -> Figure:
     """Draw the temperature of every rollout batch against the step."""
     methods = list(data[METHOD].unique())
-    figure, panels = small_multiples(methods)
+    figure, panels = small_multiples([looks[method].label for method in methods])
     for axes, method in zip(panels, methods, strict=True):
         own = data[data[METHOD] == method]
         for _, run in own.groupby(SEED):
             axes.plot(run[STEP], run[TEMPERATURE], color=GREY, linewidth=0.5, alpha=0.8)
-        _band(axes, over_seeds(own, TEMPERATURE))
+        _band(axes, over_seeds(own, TEMPERATURE), looks[method].colour)
     label(figure, "step", "temperature")
     legend_above(figure, [MEAN, RANGE, RUN, *_mark_divergence(data, panels)])
     return figure
 
 
 @styled
-def draw_learning_curves(data: pd.DataFrame) -> Figure:
+def draw_learning_curves(data: pd.DataFrame, looks: Appearances) -> Figure:
     """Draw the mean reward of the rollout batches against the step."""
-    return _smoothed_panels(data, REWARD)
+    return _smoothed_panels(data, REWARD, looks)
 
 
 @styled
-def draw_truncation(data: pd.DataFrame) -> Figure:
+def draw_truncation(data: pd.DataFrame, looks: Appearances) -> Figure:
     """Draw the fraction of rollouts that are length-limited against the step."""
-    return _smoothed_panels(data, "fraction length-limited")
+    return _smoothed_panels(data, "fraction length-limited", looks)
 
 
-def _smoothed_panels(data: pd.DataFrame, quantity: str) -> Figure:
+def _smoothed_panels(data: pd.DataFrame, quantity: str, looks: Appearances) -> Figure:
     """Draw one panel per method, the means of the others behind it for comparison."""
     methods = list(data[METHOD].unique())
     values = {m: over_seeds(data[data[METHOD] == m], "smoothed") for m in methods}
-    figure, panels = small_multiples(methods)
+    figure, panels = small_multiples([looks[method].label for method in methods])
     for axes, method in zip(panels, methods, strict=True):
         for other in methods:
             if other != method:
                 axes.plot(values[other]["mean"], color=PALE, linewidth=0.7, zorder=1)
-        _band(axes, values[method])
+        _band(axes, values[method], looks[method].colour)
     panels[0].set_ylim(bottom=min(0.0, data["smoothed"].min()))
     window = int(data["window"].iloc[0])
     label(figure, "step", f"{quantity}, running mean of {window} steps")
@@ -165,18 +165,17 @@ def _smoothed_panels(data: pd.DataFrame, quantity: str) -> Figure:
 
 
 @styled
-def draw_entropy(data: pd.DataFrame) -> Figure:
+def draw_entropy(data: pd.DataFrame, looks: Appearances) -> Figure:
     """Draw the token entropy at the temperature of the rollouts and at temperature 1."""
     methods = list(data[METHOD].unique())
-    figure, panels = small_multiples(methods)
+    figure, panels = small_multiples([looks[method].label for method in methods])
     for axes, method in zip(panels, methods, strict=True):
         own = data[data[METHOD] == method]
-        _band(axes, over_seeds(own, ENTROPY))
-        _band(axes, over_seeds(own, ENTROPY_AT_ONE), VERMILLION, "--")
+        _band(axes, over_seeds(own, ENTROPY), looks[method].colour)
+        _band(axes, over_seeds(own, ENTROPY_AT_ONE), looks[method].colour, "--")
     panels[0].set_ylim(bottom=0)
     label(figure, "step", "entropy, nats per token")
-    at_rollout = Line2D([], [], color=BLUE, label="at the rollout temperature")
-    at_one = Line2D([], [], color=VERMILLION, linestyle="--", label="at temperature 1")
-    bands = Patch(color=GREY, alpha=BAND, linewidth=0, label="lowest to highest seed")
-    legend_above(figure, [at_rollout, at_one, bands, *_mark_divergence(data, panels)], columns=2)
+    at_rollout = Line2D([], [], color=BLACK, label="at the rollout temperature")
+    at_one = Line2D([], [], color=BLACK, linestyle="--", label="at temperature 1")
+    legend_above(figure, [at_rollout, at_one, RANGE, *_mark_divergence(data, panels)], columns=2)
     return figure

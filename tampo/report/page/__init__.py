@@ -10,6 +10,6 @@ byte; times are those of the runs.
     templates/    page, style sheet and script
 """
 
-from tampo.report.page.page import Contents, render
+from tampo.report.page.page import Contents, ShownTable, render
 
-__all__ = ["Contents", "render"]
+__all__ = ["Contents", "ShownTable", "render"]

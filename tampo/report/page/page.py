@@ -21,6 +21,7 @@ from tampo.records.run_records import (
 from tampo.report.figures import FigureKind
 from tampo.report.page import sections
 from tampo.report.page.samples import MOST_CHARACTERS, SampleChoice
+from tampo.report.tables import labelled
 from tampo.statistics.ranking import RULE, Marks
 from tampo.study.departures import SOURCES
 from tampo.study.study import Study, Table
@@ -39,6 +40,18 @@ SECTIONS = (
 
 
 @dataclass(frozen=True)
+class ShownTable:
+    """A table of the study as the page shows it."""
+
+    table: Table
+    text: pd.DataFrame
+    """Cells, published numbers beside ours."""
+    marks: Marks
+    headings: dict[int, str]
+    """Group of methods that begins at a row, by row number."""
+
+
+@dataclass(frozen=True)
 class Contents:
     """Everything that the page shows."""
 
@@ -52,8 +65,7 @@ class Contents:
     """A sentence on it."""
     claims: pd.DataFrame
     """Rows of `tampo.claims.claims_table`."""
-    tables: list[tuple[Table, pd.DataFrame, Marks]]
-    """Each table of the study with its text, published numbers beside ours, and its marks."""
+    tables: list[ShownTable]
     compared: pd.DataFrame
     """Rows of `tampo.claims.comparisons.comparison_table`."""
     robust: pd.DataFrame | None
@@ -99,9 +111,9 @@ def _values(contents: Contents) -> dict:
         "table_note": _table_note(study),
         "diverged": contents.outcomes.note(study.trained_methods),
         "diverged_cost": sections.diverged_cost(contents.outcomes),
-        "tables": [_table(*table) for table in contents.tables],
-        "compared": sections.comparison_grids(contents.compared),
-        "robust": None if contents.robust is None else sections.robust_grid(contents.robust),
+        "tables": [_table(shown) for shown in contents.tables],
+        "compared": sections.comparison_grids(contents.compared, study),
+        "robust": None if contents.robust is None else sections.robust_grid(contents.robust, study),
         "figures": [
             {
                 "name": name,
@@ -115,10 +127,10 @@ def _values(contents: Contents) -> dict:
         "samples": contents.samples.as_json(study),
         "samples_total": contents.samples.total,
         "most_characters": MOST_CHARACTERS,
-        "cost": sections.grid(cost_by_method(study, contents.scores)),
-        "planned": sections.grid(contents.planned),
+        "cost": sections.grid(labelled(cost_by_method(study, contents.scores), study)),
+        "planned": sections.grid(labelled(contents.planned, study)),
         "plan_note": contents.plan_note,
-        "outcomes": sections.grid(outcome_counts(study, contents.scores)),
+        "outcomes": sections.grid(labelled(outcome_counts(study, contents.scores), study)),
         "irregularities": irregularities(records),
         "departures": sections.grid(contents.departures),
         "our_choices": sections.grid(contents.our_choices),
@@ -145,13 +157,15 @@ def _table_note(study: Study) -> str:
     )
 
 
-def _table(table: Table, text: pd.DataFrame, marks: Marks) -> dict:
+def _table(shown: ShownTable) -> dict:
+    name = shown.table.name
     return {
-        "name": table.name,
-        "title": f"{_numbered(table.name)}: {table.title}",
-        "caption": f"{table.name}.csv, .md and .tex hold the same numbers",
-        "columns": list(text.columns),
-        "rows": sections.score_cells(text, marks),
+        "name": name,
+        "title": f"{_numbered(name)}: {shown.table.title}",
+        "caption": f"{name}.csv, .md and .tex hold the same numbers",
+        "columns": list(shown.text.columns),
+        "rows": sections.score_cells(shown.text, shown.marks),
+        "headings": shown.headings,
     }
 
 

@@ -16,8 +16,9 @@ from tampo.layout import AVERAGE, BENCHMARK, HIGH, LOW, METHOD, METRIC, NUM_SEED
 from tampo.records.outcomes import Outcomes
 from tampo.records.run_json import ModelRun, TrainRun
 from tampo.records.run_records import RunRecord, hours
+from tampo.report.rounding import compared_text, duration, moment, number
 from tampo.study.model_settings import FolderModel, HubModel, PackageModel
-from tampo.study.study import Study
+from tampo.study.study import Method, Study
 
 OVERLAP_ALLOWED = "Training problems may be benchmark problems"
 """Said wherever scores stand of a study that allows it; the study's reason follows."""
@@ -37,14 +38,6 @@ def _text(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def number(value: float) -> str:
-    """Return a number with three significant digits, large ones in full with separators."""
-    if abs(value) >= 1000:
-        return f"{value:,.0f}".replace("-", "\N{MINUS SIGN}")
-    text = f"{value:.3g}"
-    return (text if "e" not in text else f"{value:.1e}").replace("-", "\N{MINUS SIGN}")
-
-
 def facts(study: Study, records: list[RunRecord]) -> list[tuple[str, str]]:
     """Return what was run, as terms and values."""
     training = study.training
@@ -56,7 +49,7 @@ def facts(study: Study, records: list[RunRecord]) -> list[tuple[str, str]]:
             f"GRPO on {training.problems}, {training.steps} steps of {training.prompts_per_step} "
             f"prompts with {training.group_size} rollouts",
         ),
-        ("Methods", ", ".join(method.name for method in study.methods)),
+        ("Methods", ", ".join(_named(method) for method in study.methods)),
         ("Training seeds", ", ".join(map(str, study.seeds))),
         ("Benchmarks", _benchmarks(study)),
         (
@@ -72,6 +65,11 @@ def facts(study: Study, records: list[RunRecord]) -> list[tuple[str, str]]:
         ("Runs started", f"{moment(started[0])} to {moment(started[-1])}"),
         *_overlap(study, records),
     ]
+
+
+def _named(method: Method) -> str:
+    """Return a method's label with its name, by which files know it."""
+    return f"{method.label} ({method.name})" if method.label else method.name
 
 
 def _overlap(study: Study, records: list[RunRecord]) -> list[tuple[str, str]]:
@@ -90,11 +88,6 @@ def _overlap(study: Study, records: list[RunRecord]) -> list[tuple[str, str]]:
     return [(OVERLAP_ALLOWED, f"{study.allow_overlap} ({counted})")]
 
 
-def moment(iso: str) -> str:
-    """Return a time of run.json, which is in UTC, for people."""
-    return f"{iso[:10]} {iso[11:16]} UTC"
-
-
 def _benchmarks(study: Study) -> str:
     """Return names and sizes, the sizes once where all benchmarks share them."""
     sizes = {
@@ -104,14 +97,6 @@ def _benchmarks(study: Study) -> str:
     if len(set(sizes.values())) == 1:
         return f"{', '.join(sizes)}: {next(iter(sizes.values()))}"
     return "; ".join(f"{name}: {size}" for name, size in sizes.items())
-
-
-def duration(hours: float) -> str:
-    """Return a time in the unit that suits it."""
-    for unit, length in (("h", 1), ("min", 1 / 60)):
-        if hours >= length:
-            return f"{number(hours / length)} {unit}"
-    return f"{number(hours * 3600)} s"
 
 
 def model_name(study: Study) -> str:
@@ -135,29 +120,18 @@ def _source_name(study: Study) -> str:
     return f"pretrained here on arithmetic, seed {model.seed}"
 
 
-def points(value: float) -> str:
-    """Return a signed number of percentage points."""
-    return f"{value:+.1f}".replace("-", "\N{MINUS SIGN}")
-
-
-def compared_text(row: Any) -> str:
-    """Return a paired difference with its interval, in percentage points; a dash where there is none."""
-    if math.isnan(row.difference):
-        return "–"
-    return f"{points(row.difference)} [{points(row.low)}, {points(row.high)}]"
-
-
-def comparison_grids(compared: pd.DataFrame) -> dict[str, dict[str, Any]]:
+def comparison_grids(compared: pd.DataFrame, study: Study) -> dict[str, dict[str, Any]]:
     """Return a grid of methods by metrics for each reference of `comparisons.csv`, by its caption."""
     averages = compared[compared[BENCHMARK] == AVERAGE]
     grids = {}
     for (reference, role), rows in averages.groupby(["reference", "reference_is"], sort=False):
-        table: dict[str, list[str]] = {"method": list(dict.fromkeys(rows[METHOD]))}
+        names = dict.fromkeys(rows[METHOD])
+        table: dict[str, list[str]] = {"method": [study.method(name).title for name in names]}
         for metric, of_metric in rows.groupby(METRIC, sort=False):
             table[str(metric)] = [compared_text(row) for row in of_metric.itertuples()]
             table[f"Holm p, {metric}"] = [_text(float(p)) for p in of_metric["holm_p"]]
         table["seeds"] = [str(n) for n in rows.drop_duplicates(METHOD)[NUM_SEEDS]]
-        grids[f"{reference}: {role}"] = grid(pd.DataFrame(table))
+        grids[f"{study.method(str(reference)).title}: {role}"] = grid(pd.DataFrame(table))
     return grids
 
 
@@ -175,7 +149,7 @@ def claim_rows(claims: pd.DataFrame) -> list[dict[str, str]]:
     return rows
 
 
-def robust_grid(robust: pd.DataFrame) -> dict[str, Any]:
+def robust_grid(robust: pd.DataFrame, study: Study) -> dict[str, Any]:
     """Return the rows of `robust.csv` as text, intervals in brackets."""
 
     def cell(row: Mapping[Hashable, Any], name: str) -> str:
@@ -184,10 +158,10 @@ def robust_grid(robust: pd.DataFrame) -> dict[str, Any]:
         low, high = number(row[f"{name}_low"]), number(row[f"{name}_high"])
         return f"{number(row[name])} [{low}, {high}]"
 
-    reference = robust["reference"].iloc[0]
+    reference = study.method(robust["reference"].iloc[0]).title
     columns = [METHOD, "interquartile mean of gains", f"probability of beating {reference}"]
     rows = [
-        [str(row[METHOD]), cell(row, "iqm"), cell(row, "improvement")]
+        [study.method(row[METHOD]).title, cell(row, "iqm"), cell(row, "improvement")]
         for row in robust.to_dict("records")
     ]
     if layout.DIVERGED in robust:

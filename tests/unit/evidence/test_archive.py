@@ -43,9 +43,10 @@ def test_evidence_has_everything_but_weights_compressed_but_for_what_is_opened(
     files = set(checksums(evidence))
     assert {str(stored_name(name)) for name in contents(finished_study)} | {SUMS} == files
     assert not [name for name in files if "safetensors" in name or "checkpoint" in name]
-    assert {"model/run.json", "report/table1.md", "report/checksums.json"} <= files
+    assert {"report/claims.csv", "report/table1.md", "report/checksums.json"} <= files
     assert {"report/figures/temperatures.svg", "report/figures/temperatures.png"} <= files
-    assert {f"{RESPONSES}.xz", "report/report.html.xz", "aggregate/scores.csv.xz"} <= files
+    assert {f"{RESPONSES}.xz", "report/report.html.xz", "model/run.json.xz"} <= files
+    assert {"report/figures/entropy.svg.xz", "report/figures/temperatures.csv.xz"} <= files
     assert "train/tampo/seed1/trajectories.parquet.xz" in files
 
 

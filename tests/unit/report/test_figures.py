@@ -14,6 +14,7 @@ from support.studies import micro_study
 from tampo.claims.claim_inputs import ClaimInputs
 from tampo.layout import AVERAGE
 from tampo.report.figures import FIGURES, NotDrawn, redraw, save, write_figures
+from tampo.report.figures.appearance import appearances
 from tampo.report.figures.figure_data import fixed_temperatures
 from tampo.report.figures.likelihood import mean_difference, superiority
 from tampo.report.figures.scores import cost_data
@@ -143,9 +144,9 @@ def drawn(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_every_figure_is_redrawn_from_its_csv_alone_to_the_same_bytes(name, drawn, tmp_path):
+def test_every_figure_is_redrawn_from_its_csv_to_the_same_bytes(name, drawn, tmp_path):
     data = pd.read_csv(drawn / f"{name}.csv")
-    save(redraw(name, drawn / f"{name}.csv"), data, tmp_path, name)
+    save(redraw(name, drawn / f"{name}.csv", STUDY), data, tmp_path, name)
     for suffix in ("svg", "png", "csv"):
         again = (tmp_path / f"{name}.{suffix}").read_bytes()
         assert again == (drawn / f"{name}.{suffix}").read_bytes(), suffix
@@ -154,7 +155,7 @@ def test_every_figure_is_redrawn_from_its_csv_alone_to_the_same_bytes(name, draw
 def test_the_users_own_matplotlib_settings_change_nothing(drawn, tmp_path):
     with matplotlib.rc_context({"lines.linewidth": 9, "font.size": 20, "svg.hashsalt": "other"}):
         data = FIGURES["entropy"].data(STUDY, EVIDENCE)
-        save(FIGURES["entropy"].draw(data), data, tmp_path, "entropy")
+        save(FIGURES["entropy"].draw(data, appearances(STUDY)), data, tmp_path, "entropy")
     assert (tmp_path / "entropy.svg").read_bytes() == (drawn / "entropy.svg").read_bytes()
 
 
@@ -167,7 +168,7 @@ def test_files_carry_no_date_and_figures_a_title_and_a_caption(name, drawn):
 
 @pytest.mark.parametrize("name", ["temperatures", "learning_curves", "benchmark_deltas", "entropy"])
 def test_every_trained_method_has_its_name_in_the_figure(name):
-    figure = FIGURES[name].draw(FIGURES[name].data(STUDY, EVIDENCE))
+    figure = FIGURES[name].draw(FIGURES[name].data(STUDY, EVIDENCE), appearances(STUDY))
     texts = {axes.get_title(loc="left") for axes in figure.axes}
     texts |= {tick.get_text() for axes in figure.axes for tick in axes.get_yticklabels()}
     assert set(TRAINED) <= texts

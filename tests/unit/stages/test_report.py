@@ -10,7 +10,7 @@ from support.finished_study import HOSTILE, STUDY, report
 
 from tampo.files import checksums, sha256_of
 from tampo.report.figures import FIGURES
-from tampo.report.page.sections import number
+from tampo.report.rounding import number
 from tampo.study.references import References
 from tampo.study.study import load_study
 
