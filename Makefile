@@ -67,7 +67,7 @@ lint: $(READY)  ## formatters, linters, import rules and types, changing nothing
 docs: $(READY)  ## the documentation site in build/docs; a dead link is an error
 	$(BIN)/sphinx-build --fail-on-warning --nitpicky --quiet --builder html docs build/docs
 
-readme: $(READY)  ## redraw the README's figure and table from docs/evidence/tiny
+readme: $(READY)  ## write the README's outcome from docs/evidence/settle
 	$(BIN)/python docs/first_screen.py
 
 constraints: $(READY)  ## resolve envs/constraints.txt anew; pins that still fit stay, but UPGRADE=package

@@ -18,6 +18,16 @@ class IncompleteResults(ValueError):
     """Runs are missing or incomplete; the message names all of them."""
 
 
+COMPRESSED = ".xz"
+"""Ends the names of files that evidence keeps compressed."""
+
+
+def plain_or_packed(path: Path) -> Path:
+    """Return a file of results as it lies: itself, or compressed as evidence keeps it."""
+    packed = path.with_name(path.name + COMPRESSED)
+    return packed if packed.is_file() and not path.is_file() else path
+
+
 @contextmanager
 def written_whole(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it onto `path` when the block succeeds.

@@ -138,12 +138,15 @@ def likelihood_column(temperature: float) -> str:
     return f"{LIKELIHOOD_PREFIX}{temperature:g}"
 
 
-STEPS, POLICY = "steps", "policy"
+CREDIT_P, SLOPE = "credit_p", "slope"
+"""Of temperature credit: p-value of its range, and its slope over temperature."""
+STEPS, POLICY, CREDIT = "steps", "policy", "credit"
 OPTIMAL_TEMPERATURES, UNIMODALITY = "optimal_temperatures", "unimodality"
 LIKELIHOOD_CURVES = "likelihood_curves"
 TRAINING_TABLES = {
     STEPS: [*RUN, *STEP_COLUMNS],
     POLICY: [*RUN, STEP, CANDIDATE, PROBABILITY],
+    CREDIT: [*RUN, STEP, CREDIT_P, SLOPE],
     OPTIMAL_TEMPERATURES: [*RUN, SIGN, TEMPERATURE, COUNT],
     UNIMODALITY: [*RUN, TRAJECTORY_COUNT, UNIMODAL, LARGEST_DIP],
     LIKELIHOOD_CURVES: [*RUN, STEP, ROW, SIGN, TEMPERATURE, LOG_LIKELIHOOD],
@@ -161,7 +164,7 @@ AVERAGE = "average"
 
 CLAIM_COLUMNS = [
     *("id", "claim", "verdict", "estimate", LOW, HIGH),
-    *("unit", "published", "test", "detail"),
+    *("unit", "against", "published", "looks", "looks_low", "looks_high", "test", "detail"),
 ]
 
 # Metrics of scores.csv -------------------------------------------------------------------------------

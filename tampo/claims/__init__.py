@@ -1,8 +1,8 @@
 """A verdict on every claim of the paper, and the test behind it.
 
-`claims_table(study, inputs)` judges claims C1 to C9 and the controls X1 to X3 by the tables of one
-study: *supported*, *contradicted*, *undecided* or *not tested here*. Which method has which role
-follows from policies and settings (`tampo.claims.roles`), never from names.
+`claims_table(study, inputs)` judges claims C1 to C9 and X1 to X5, which the paper did not make, by the
+tables of one study: *supported*, *contradicted*, *undecided*, *theorem* or *not tested here*. Which
+method has which role follows from policies and settings (`tampo.claims.roles`), never from names.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import pandas as pd
 from tampo import layout
 from tampo.claims.claim import VERDICTS, Claim, Verdict
 from tampo.claims.claim_inputs import ClaimInputs
+from tampo.claims.mechanism import credit_beats_null, moves_toward_best
 from tampo.claims.scores import (
     beats_grpo_on_ecqa,
     beats_replay,
@@ -46,6 +47,8 @@ CLAIMS: tuple[Judge, ...] = (
     beats_uniform,
     beats_replay,
     beats_shuffled,
+    credit_beats_null,
+    moves_toward_best,
 )
 """The claims in order, each a function of a study and its tables."""
 
@@ -54,12 +57,12 @@ def claims_table(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
     """Return one row per claim.
 
     Returns:
-        id, claim, verdict, estimate, low, high, unit, published, test, detail; estimate, low and
-        high are NaN where nothing was tested, `published` where the paper gives no number.
+        `layout.CLAIM_COLUMNS`; estimate, low and high are NaN where nothing was tested, `published` is text
+        and None where the paper gives no number, `looks*` where the study declares none.
     """
     rows = [dataclasses.asdict(judge(study, inputs)) for judge in CLAIMS]
     table = pd.DataFrame(rows, columns=layout.CLAIM_COLUMNS)
-    numbers = ["estimate", layout.LOW, layout.HIGH, "published"]
+    numbers = ["estimate", layout.LOW, layout.HIGH, "looks_low", "looks_high"]
     return table.astype(dict.fromkeys(numbers, float))
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from tampo import layout
+from tampo.files import plain_or_packed
 from tampo.layout import (
+    CREDIT,
     LIKELIHOOD_CURVES,
     METHOD,
     OPTIMAL_TEMPERATURES,
@@ -41,6 +46,8 @@ class ClaimInputs:
     """method, seed, trajectories, unimodal: how many trajectories, how many with one peak."""
     policy: pd.DataFrame | None = None
     """method, seed, step, candidate, probability."""
+    credit: pd.DataFrame | None = None
+    """method, seed, step, credit_p (of the credit's range), slope (over temperature)."""
     likelihood_curves: pd.DataFrame | None = None
     """method, seed, step, row, sign, temperature, log_likelihood: curves of a few trajectories."""
     outcomes: Outcomes = field(default_factory=Outcomes)
@@ -48,7 +55,7 @@ class ClaimInputs:
 
     @classmethod
     def read(cls, folder: Path) -> ClaimInputs:
-        """Read the tables of an aggregate folder.
+        """Read the tables of an aggregate folder, of results or of evidence.
 
         Raises:
             FileNotFoundError: `scores.csv` or `problem_scores.csv` is missing; without the others
@@ -56,26 +63,41 @@ class ClaimInputs:
         """
 
         def optional(name: str) -> pd.DataFrame | None:
-            path = folder / f"{name}.csv"
+            path = plain_or_packed(folder / f"{name}.csv")
             return pd.read_csv(path) if path.is_file() else None
 
         return cls(
-            scores=pd.read_csv(folder / layout.SCORES),
-            problem_scores=pd.read_csv(folder / layout.PROBLEM_SCORES, dtype={PROBLEM: str}),
+            scores=pd.read_csv(plain_or_packed(folder / layout.SCORES)),
+            problem_scores=pd.read_csv(
+                plain_or_packed(folder / layout.PROBLEM_SCORES), dtype={PROBLEM: str}
+            ),
             steps=optional(STEPS),
             optimal_temperatures=optional(OPTIMAL_TEMPERATURES),
             unimodality=optional(UNIMODALITY),
             policy=optional(POLICY),
+            credit=optional(CREDIT),
             likelihood_curves=optional(LIKELIHOOD_CURVES),
             outcomes=Outcomes.read(folder),
         )
+
+    def of_seeds(self, seeds: Sequence[int]) -> ClaimInputs:
+        """Return the tables as they would be if only these seeds had been run."""
+
+        def kept(table: pd.DataFrame | None) -> pd.DataFrame | None:
+            return None if table is None else table[table[SEED].isin(seeds)]
+
+        tables: dict[str, Any] = {
+            f.name: kept(getattr(self, f.name)) for f in fields(self) if f.name != "outcomes"
+        }
+        return replace(self, **tables, outcomes=Outcomes(kept(self.outcomes.table)))
 
     def finished(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return the rows of a training table that are of runs that finished."""
         if not self.outcomes.diverged:
             return table
         runs = zip(table[METHOD], table[SEED], strict=True)
-        return table[[run not in self.outcomes.diverged for run in runs]]
+        # As an array: of an empty table a list would choose columns, not rows.
+        return table[np.array([run not in self.outcomes.diverged for run in runs], dtype=bool)]
 
     def of_training(
         self, name: str, columns: list[str], methods: list[str] | None = None

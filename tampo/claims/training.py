@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import pandas as pd
 from tampo.claims.claim import Verdict
 from tampo.claims.claim_inputs import ClaimInputs, NotTested
 from tampo.claims.roles import roles
-from tampo.claims.verdicts import Finding, all_positive, claim, run_mean
+from tampo.claims.verdicts import Finding, Level, all_positive, claim, run_mean
 from tampo.layout import (
     COUNT,
     METHOD,
@@ -34,16 +35,14 @@ from tampo.temperature.meta_policy import MetaPolicySettings
 
 TIME_MARGIN = 0.05
 """Training that takes at most this much longer counts as no longer [R]."""
-UNIMODAL_FRACTION = 0.99
-"""C7 is supported once the data exclude that one trajectory in a hundred has two peaks [R]."""
 SEPARATION_MARGIN = 0.05
-"""A probability of superiority closer to one half than this is too small to claim a separation [R]."""
+"""A probability of good above bad closer to one half than this is too small to claim a separation [R]."""
 WINDOW = 0.25
 """Fraction of the steps after warm-up that counts as "after warm-up", and as "later" [R]."""
 
 
-@claim("C6", "Training takes no longer than with a fixed temperature", "ratio", published=1.0)
-def takes_no_longer(study: Study, inputs: ClaimInputs) -> Finding:
+@claim("C6", "Training takes no longer than with a fixed temperature", "ratio", published="1")
+def takes_no_longer(study: Study, inputs: ClaimInputs, level: Level) -> Finding:
     """Ratio of TAMPO's training seconds to the geometric mean of the fixed temperatures' with the
     same seed, Student's interval over seeds on its logarithm: supported if the interval ends at or
     below 1.05, contradicted if it begins above 1.05."""
@@ -82,11 +81,11 @@ def _without(inputs: ClaimInputs, methods: Sequence[str]) -> str:
     return f"; without runs that diverged ({note})" if note else ""
 
 
-@claim("C7", "A trajectory's likelihood is unimodal in the temperature", "fraction", published=1.0)
-def likelihood_is_unimodal(study: Study, inputs: ClaimInputs) -> Finding:
-    """Fraction of recorded trajectories whose likelihood has one peak over the candidates: contradicted
-    by a single one with two peaks beyond rounding, supported if there is none and Jeffreys' interval
-    lies above 0.99."""
+@claim("C7", "A trajectory's likelihood is unimodal in the temperature", "fraction", published="1")
+def likelihood_is_unimodal(study: Study, inputs: ClaimInputs, level: Level) -> Finding:
+    """A theorem: the log-likelihood is concave in 1/T, so it has one peak in T (docs/method.md). The fraction
+    of recorded trajectories with one peak over the candidates, with Jeffreys' interval, checks the
+    code: a single one with two peaks beyond rounding contradicts it."""
     table = inputs.of_training(UNIMODALITY, [TRAJECTORY_COUNT, UNIMODAL])
     seen, single = int(table[TRAJECTORY_COUNT].sum()), int(table[UNIMODAL].sum())
     if seen == 0:
@@ -94,11 +93,7 @@ def likelihood_is_unimodal(study: Study, inputs: ClaimInputs) -> Finding:
         raise NotTested(f"unimodality.csv has no trajectories{without}")
     fraction = single / seen
     low, high = jeffreys_interval(fraction, seen, study.statistics.confidence)
-    verdict: Verdict = "undecided"
-    if single < seen:
-        verdict = "contradicted"
-    elif low >= UNIMODAL_FRACTION:
-        verdict = "supported"
+    verdict: Verdict = "contradicted" if single < seen else "theorem"
     detail = f"{single} of {seen} trajectories of {len(table)} runs have one peak"
     if single < seen:
         runs = table[table[UNIMODAL] < table[TRAJECTORY_COUNT]]
@@ -108,28 +103,43 @@ def likelihood_is_unimodal(study: Study, inputs: ClaimInputs) -> Finding:
     return Finding(verdict, fraction, low, high, detail)
 
 
-def probability_of_lower(first: pd.DataFrame, second: pd.DataFrame) -> float:
-    """Return the chance that a draw of `first` lies below one of `second`, ties counting half.
+def probability_of_higher(first: pd.DataFrame, second: pd.DataFrame) -> float:
+    """Return the chance that a draw of `first` lies above one of `second`, ties counting half.
 
     Args:
         first, second: columns temperature and count.
     """
-    below = first[TEMPERATURE].to_numpy()[:, None] - second[TEMPERATURE].to_numpy()[None]
+    above = first[TEMPERATURE].to_numpy()[:, None] - second[TEMPERATURE].to_numpy()[None]
     weights = np.outer(first[COUNT], second[COUNT])
-    return float((weights * ((below < 0) + 0.5 * (below == 0))).sum() / weights.sum())
+    return float((weights * ((above > 0) + 0.5 * (above == 0))).sum() / weights.sum())
+
+
+def separation(counts: pd.DataFrame) -> float:
+    """Return the chance that a trajectory of positive advantage has the higher optimum of the two signs.
+
+    Args:
+        counts: sign, temperature, count.
+
+    Returns:
+        0.5 where the signs do not differ, NaN where one has no trajectory.
+    """
+    good, bad = (
+        counts[(counts[SIGN] == sign) & (counts[COUNT] > 0)] for sign in (POSITIVE, NEGATIVE)
+    )
+    return probability_of_higher(good, bad) if len(good) and len(bad) else float("nan")
 
 
 @claim(
     "C8",
     "Likelihood-optimal temperatures of good and bad trajectories differ",
-    "probability of superiority",
+    "probability of good above bad",
 )
-def optimal_temperatures_differ(study: Study, inputs: ClaimInputs) -> Finding:
+def optimal_temperatures_differ(study: Study, inputs: ClaimInputs, level: Level) -> Finding:
     """For each fixed temperature, the chance that the likelihood-optimal temperature of a trajectory
-    of positive advantage lies below that of one of negative advantage (ties half), averaged over
-    seeds with Student's interval: supported if all differ from 0.5 with p <= 1 - confidence after
-    Holm's adjustment, contradicted if an interval lies within 0.45 to 0.55; the estimate is the one
-    nearest to 0.5."""
+    of positive advantage (good) lies above that of one of negative advantage (bad; ties half), averaged
+    over seeds with Student's interval: supported if all differ from 0.5 with adjusted p <= 1 -
+    confidence, contradicted if an interval lies within 0.45 to 0.55; the estimate is the one nearest
+    to 0.5."""
     fixed = roles(study).required("fixed")
     table = inputs.of_training(OPTIMAL_TEMPERATURES, [SIGN, TEMPERATURE, COUNT], fixed)
     confidence = study.statistics.confidence
@@ -144,9 +154,7 @@ def optimal_temperatures_differ(study: Study, inputs: ClaimInputs) -> Finding:
         found[method] = run_mean([chance - 0.5 for chance in chances], confidence)
         notes.append(f"mean {means[0]:.2f} against {means[1]:.2f} over {len(chances)} runs")
     distances = [abs(mean.mean) for mean in found.values()]
-    verdict, adjusted = all_positive(
-        distances, [mean.p_value for mean in found.values()], confidence
-    )
+    verdict, adjusted = all_positive(distances, [mean.p_value for mean in found.values()], level)
     if any(m.low > -SEPARATION_MARGIN and m.high < SEPARATION_MARGIN for m in found.values()):
         verdict = "contradicted"
     least = found[min(found, key=lambda name: abs(found[name].mean))]
@@ -164,9 +172,8 @@ def _separations(table: pd.DataFrame) -> tuple[list[float], tuple[float, float]]
     """Return one separation per run that has both signs, and the mean temperature of each sign."""
     chances = []
     for _, run in table.groupby(SEED):
-        good, bad = (run[(run[SIGN] == sign) & (run[COUNT] > 0)] for sign in (POSITIVE, NEGATIVE))
-        if len(good) and len(bad):
-            chances.append(probability_of_lower(good, bad))
+        if not np.isnan(chance := separation(run)):
+            chances.append(chance)
     means = []
     for sign in (POSITIVE, NEGATIVE):
         rows = table[(table[SIGN] == sign) & (table[COUNT] > 0)]
@@ -175,43 +182,71 @@ def _separations(table: pd.DataFrame) -> tuple[list[float], tuple[float, float]]
     return chances, (means[0], means[1])
 
 
-@claim(
-    "C9",
-    "The learned temperature is high (about 1.3) after warm-up and falls later",
-    "temperature",
-    published=1.3,
-)
-def temperature_falls(study: Study, inputs: ClaimInputs) -> Finding:
-    """Mean temperature of TAMPO's rollouts in the first and in the last quarter of the steps after
-    warm-up: supported if over seeds the first lies above the candidates' mean, which uniform draws
-    have, and above the last, contradicted if it lies below one of them, each with p <= 1 - confidence
-    after Holm's adjustment (Student's t); the estimate is the first."""
-    (tampo,) = roles(study).required("tampo")
+@dataclass(frozen=True)
+class Quarters:
+    """The first and the last quarter of a run's steps after policy warm-up."""
+
+    steps: int
+    """Of the run."""
+    warmup: int
+    """Steps of warm-up."""
+    window: int
+    """Steps of a quarter."""
+
+    def of(self, table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return the rows of a table by step that are in the first, and in the last quarter."""
+        step = table[STEP]
+        first = (step >= self.warmup) & (step < self.warmup + self.window)
+        return table[first], table[step >= self.steps - self.window]
+
+
+def after_warmup(study: Study, tampo: str) -> Quarters:
+    """Return the quarters of TAMPO's steps after warm-up.
+
+    Raises:
+        NotTested: there are fewer than four such steps.
+    """
     own = MetaPolicySettings(**study.method(tampo).settings)
     training = study.training_of(tampo)
     warmup = training.warmup_steps if own.warmup_steps is None else own.warmup_steps
     window = int(WINDOW * (training.steps - warmup))
     if window < 1:
         raise NotTested(f"{training.steps - warmup} steps after warm-up have no quarters")
+    return Quarters(training.steps, warmup, window)
+
+
+@claim(
+    "C9",
+    "The learned temperature is high (about 1.3) after warm-up and falls later",
+    "temperature",
+    published="1.3",
+)
+def temperature_falls(study: Study, inputs: ClaimInputs, level: Level) -> Finding:
+    """Mean temperature of TAMPO's rollouts in the first and in the last quarter of the steps after
+    warm-up: supported if over seeds the first lies above the candidates' mean, which uniform draws
+    have, and above the last, contradicted if it lies below one of them, each with adjusted
+    p <= 1 - confidence (Student's t); the estimate is the first."""
+    (tampo,) = roles(study).required("tampo")
+    quarters = after_warmup(study, tampo)
+    warmup, window = quarters.warmup, quarters.window
+    training = study.training_of(tampo)
+    own = MetaPolicySettings(**study.method(tampo).settings)
     centre = float(np.mean(own.candidates or training.candidate_temperatures))
     steps = inputs.of_training(STEPS, [STEP, TEMPERATURE], [tampo])
-    early = steps[(steps[STEP] >= warmup) & (steps[STEP] < warmup + window)]
-    late = steps[steps[STEP] >= training.steps - window]
+    early, late = quarters.of(steps)
     first, last = (part.groupby(SEED)[TEMPERATURE].mean() for part in (early, late))
     if first.empty or list(first.index) != list(last.index):
         raise NotTested("steps.csv lacks steps of TAMPO after warm-up")
     confidence = study.statistics.confidence
     note = _without(inputs, [tampo])
-    level = run_mean(list(first), confidence, note)
+    start = run_mean(list(first), confidence, note)
     above, fall = (run_mean(list(first - other), confidence) for other in (centre, last))
-    verdict, adjusted = all_positive(
-        [above.mean, fall.mean], [above.p_value, fall.p_value], confidence
-    )
+    verdict, adjusted = all_positive([above.mean, fall.mean], [above.p_value, fall.p_value], level)
     detail = (
-        f"steps {warmup} to {warmup + window - 1}: {level.mean:.2f}, {above.mean:+.2f} from the "
+        f"steps {warmup} to {warmup + window - 1}: {start.mean:.2f}, {above.mean:+.2f} from the "
         f"candidates' mean {centre:.2f} (Holm {adjusted[0]:.3g}); last {window} steps: "
         f"{last.mean():.2f}, a fall of {fall.mean:+.2f} [{fall.low:+.2f}, {fall.high:+.2f}] "
         f"(Holm {adjusted[1]:.3g})"
     )
     detail += note
-    return Finding(verdict, level.mean, level.low, level.high, detail)
+    return Finding(verdict, start.mean, start.low, start.high, detail)

@@ -1,7 +1,13 @@
-"""From effects to a verdict: one rule for every claim that several effects are all positive."""
+"""From effects to a verdict: one rule for every claim that several effects are all positive.
+
+Where a study declares looks, a rule is asked at each of them, of the first so many seeds, and its first
+decision stands (`tampo.statistics.sequential`). Estimate and interval are those of all seeds, as if
+there had been one look; the interval of the last look stands beside them.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
@@ -10,10 +16,14 @@ from inspect import getdoc
 import numpy as np
 from scipy import stats
 
-from tampo.claims.claim import Claim, Verdict
+from tampo.claims.claim import DECIDED, Claim, Verdict
 from tampo.claims.claim_inputs import ClaimInputs, NotTested
 from tampo.statistics.permutation_tests import holm
+from tampo.statistics.sequential import look_adjusted, look_levels
 from tampo.study.study import Study
+
+FEWEST_DRAWS = 10
+"""Bootstrap draws beyond each end of an interval, below which the end is not given."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +35,31 @@ class Finding:
     low: float
     high: float
     detail: str
+    against: str | None = None
+    """The method that the estimate is a difference to."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """How much error a verdict may have, and which of the declared looks this is."""
+
+    total: float
+    """Chance of a false decision in a family of hypotheses, all looks together."""
+    looks: tuple[int, ...] = ()
+    """Seeds at every declared look; empty for a study of one look."""
+    look: int = 0
+    """Number of this look, from 0."""
+
+    @property
+    def here(self) -> float:
+        """The level of a single test at this look."""
+        return look_levels(self.total, self.looks)[self.look] if self.looks else self.total
+
+    def adjusted(self, p_values: Sequence[float]) -> list[float]:
+        """Return p-values adjusted for the looks and then for their number (Holm)."""
+        if self.looks:
+            p_values = [look_adjusted(p, self.look, self.looks) for p in p_values]
+        return holm(p_values)
 
 
 @dataclass(frozen=True)
@@ -37,13 +72,15 @@ class RunMean:
     p_value: float
 
 
+Rule = Callable[[Study, ClaimInputs, Level], Finding]
+"""Judges a claim: a study whose confidence is that of this look, its tables, and the level."""
 Judge = Callable[[Study, ClaimInputs], Claim]
 
 
 def claim(
-    identity: str, statement: str, unit: str, published: float | None = None
-) -> Callable[[Callable[[Study, ClaimInputs], Finding]], Judge]:
-    """Turn a function that judges a study into one that returns a `Claim`.
+    identity: str, statement: str, unit: str, published: str | None = None
+) -> Callable[[Rule], Judge]:
+    """Turn a rule into a function that judges a study and returns a `Claim`.
 
     Args:
         identity: id of the claim.
@@ -51,54 +88,81 @@ def claim(
         unit: of estimate, interval and published value.
         published: the paper's value of the estimate.
 
-    The function's docstring is the rule and becomes the claim's `test`. Where it raises NotTested
-    the verdict is *not tested here*, for the reason the exception gives.
+    The rule's docstring becomes the claim's `test`. Where it raises NotTested the verdict is *not
+    tested here*, for the reason the exception gives.
     """
 
-    def decorate(rule: Callable[[Study, ClaimInputs], Finding]) -> Judge:
+    def decorate(rule: Rule) -> Judge:
         @wraps(rule)
         def judge(study: Study, inputs: ClaimInputs) -> Claim:
-            test = " ".join((getdoc(rule) or "").split())
-            try:
-                found = rule(study, inputs)
-            except NotTested as reason:
-                nothing: Verdict = "not tested here"
-                return Claim(
-                    identity, statement, nothing, test, str(reason), unit, published=published
-                )
-            return Claim(
+            about = Claim(
                 identity,
                 statement,
-                found.verdict,
-                test,
-                found.detail,
+                "not tested here",
+                " ".join((getdoc(rule) or "").split()),
+                "",
                 unit,
-                found.estimate,
-                found.low,
-                found.high,
-                published,
+                published=published,
             )
+            try:
+                found = rule(study, inputs, Level(1 - study.statistics.confidence))
+            except NotTested as reason:
+                return dataclasses.replace(about, detail=str(reason))
+            about = dataclasses.replace(about, **dataclasses.asdict(found))
+            if study.statistics.looks is None or found.verdict == "theorem":
+                return about
+            return dataclasses.replace(about, **_over_looks(rule, study, inputs))
 
         return judge
 
     return decorate
 
 
+def _over_looks(rule: Rule, study: Study, inputs: ClaimInputs) -> dict:
+    """Return verdict, looks and their interval of a study that is looked at as seeds are added."""
+    declared = tuple(study.statistics.looks or ())
+    taken = [look for look in declared if look <= len(study.seeds)]
+    total = 1 - study.statistics.confidence
+    seeds = ", ".join(map(str, declared))
+    if not taken:
+        text = f"none yet: {len(study.seeds)} seeds, looks at {seeds}"
+        return {"verdict": "undecided", "looks": text}
+    verdict: Verdict = "undecided"
+    ends: tuple[float, float] | None = None
+    decided = ""
+    for number, look in enumerate(taken):
+        level = Level(total, declared, number)
+        statistics = study.statistics.model_copy(update={"confidence": 1 - level.here})
+        part = study.model_copy(update={"seeds": study.seeds[:look], "statistics": statistics})
+        try:
+            found = rule(part, inputs.of_seeds(part.seeds), level)
+        except NotTested:
+            # So few seeds, or all of them diverged.
+            continue
+        given = level.here * study.statistics.resamples >= 2 * FEWEST_DRAWS
+        ends = (found.low, found.high) if given else None
+        if found.verdict in DECIDED and not decided:
+            verdict, decided = found.verdict, f"; decided at {look} seeds"
+    text = f"{len(taken)} of {len(declared)}, at {', '.join(map(str, taken))} of {seeds} seeds{decided}"
+    low, high = ends or (None, None)
+    return {"verdict": verdict, "looks": text, "looks_low": low, "looks_high": high}
+
+
 def all_positive(
-    effects: Sequence[float], p_values: Sequence[float], confidence: float
+    effects: Sequence[float], p_values: Sequence[float], level: Level
 ) -> tuple[Verdict, list[float]]:
     """Return the verdict on "every effect is positive", and the adjusted p-values behind it.
 
-    With Holm's adjustment over the effects: *supported* if each is positive with p <= 1 - confidence,
-    *contradicted* if at least one is negative with p <= 1 - confidence, else *undecided*.
+    With the level's adjustment over the effects: *supported* if each is positive with p at most the
+    level, *contradicted* if at least one is negative with such a p, else *undecided*.
 
     Args:
         effects: estimates.
         p_values: two-sided, of each being zero.
-        confidence: of the study's intervals.
+        level: chance of a false decision, and the looks it is for.
     """
-    adjusted = holm(p_values)
-    significant = [p <= 1 - confidence for p in adjusted]
+    adjusted = level.adjusted(p_values)
+    significant = [p <= level.total for p in adjusted]
     pairs = list(zip(effects, significant, strict=True))
     if any(effect < 0 and found for effect, found in pairs):
         return "contradicted", adjusted

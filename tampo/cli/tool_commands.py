@@ -17,12 +17,18 @@ def _plan(args: argparse.Namespace) -> None:
     from tampo.tools.plan.rendering import render
     from tampo.tools.plan.study_plan import Layout, plan
 
+    if args.decide is not None:
+        from tampo.tools.plan.deciding import deciding
+
+        name = load_study(study_file(args.study)).name
+        print(deciding(args.results or layout.RESULTS / name, args.decide, args.difference))
+        return
     if args.gpu not in GPUS:
         raise StudyError(f"--gpu: unknown {args.gpu!r}; known: {', '.join(GPUS)}")
     assumed = Assumptions(args.completion_fraction, args.response_fraction, args.prompt_tokens)
     study = load_study(study_file(args.study))
-    layout = Layout.of(study, GPUS[args.gpu], args.gpus, args.engine)
-    print(render(plan(study, layout, assumed), args.format), end="")
+    machine = Layout.of(study, GPUS[args.gpu], args.gpus, args.engine)
+    print(render(plan(study, machine, assumed), args.format), end="")
 
 
 def _bench(args: argparse.Namespace) -> None:
@@ -82,6 +88,24 @@ def add_tool_commands(commands: Commands) -> None:
         choices=["markdown", "csv"],
         default="markdown",
         help="of the tables (default: markdown)",
+    )
+    plan.add_argument(
+        "--decide",
+        nargs="*",
+        metavar="CLAIM",
+        help="instead: seeds and hours until a verdict on these claims (default: all about scores)",
+    )
+    plan.add_argument(
+        "--results",
+        type=Path,
+        metavar="DIR",
+        help="with --decide: results so far, or evidence (default: the study's)",
+    )
+    plan.add_argument(
+        "--difference",
+        type=float,
+        metavar="POINTS",
+        help="with --decide: true difference to plan for (default: the measured one)",
     )
     doctor = add_command(
         commands,

@@ -21,12 +21,12 @@ from pathlib import Path
 from tampo import layout
 from tampo.evidence.findings import Mismatch
 from tampo.evidence.withheld import give_back, withhold
-from tampo.files import checksums, directory_written_whole, sha256_of, write_atomically
+from tampo.files import COMPRESSED, checksums, directory_written_whole, sha256_of, write_atomically
 from tampo.records.run_json import read_any_run
 from tampo.records.run_records import weight_files
 from tampo.study.study import StudyError
 
-COMPRESSED, SUMS = ".xz", "SHA256SUMS"
+SUMS = "SHA256SUMS"
 SHOWN_FIGURES = ("differences", "temperatures", "learning_curves")
 """Figures on the page of results; the report has all of them."""
 OPENED = {Path(layout.REPORT, layout.FIGURES, f"{name}.svg") for name in SHOWN_FIGURES}

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from tampo import layout
-from tampo.files import read_jsonl, write_json
+from tampo.files import plain_or_packed, read_jsonl, write_json
 from tampo.layout import DIVERGED, FINISHED, METHOD, OUTCOME, REASON, SEED, STEP
 from tampo.records.cost import training_cost
 from tampo.records.run_json import Divergence, EvaluateRun, TrainRun, read_any_run, read_run
@@ -41,7 +41,7 @@ class Outcomes:
     @classmethod
     def read(cls, folder: Path) -> Outcomes:
         """Read runs.csv of an aggregate folder, which is there where a run diverged."""
-        path = folder / layout.RUNS
+        path = plain_or_packed(folder / layout.RUNS)
         return cls(pd.read_csv(path, dtype={METHOD: str}) if path.is_file() else None)
 
     @property

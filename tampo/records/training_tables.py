@@ -10,6 +10,8 @@ tables are long, in the study's order of methods and seeds, and start with metho
                             has no such number
 `policy.csv`                step, candidate, probability: the distribution after the step, of every
                             policy that publishes `candidates` and `probabilities`
+`credit.csv`                step, credit_p, slope: temperature credit of every step beside its permutation
+                            null, of policies that have one (`tampo.records.policy_tables`)
 `optimal_temperatures.csv`  sign (of the advantage), temperature, count: trajectories whose mean
                             log-likelihood is largest at that recorded candidate. A trajectory that
                             could not be scored has advantage 0, as in the loss.
@@ -33,9 +35,8 @@ from tampo import layout
 from tampo.files import IncompleteResults, read_jsonl, write_atomically
 from tampo.layout import (
     ADVANTAGE,
-    CANDIDATE,
-    CANDIDATES,
     COUNT,
+    CREDIT,
     LARGEST_DIP,
     LIKELIHOOD_CURVES,
     LIKELIHOOD_PREFIX,
@@ -43,8 +44,6 @@ from tampo.layout import (
     METHOD,
     OPTIMAL_TEMPERATURES,
     POLICY,
-    PROBABILITIES,
-    PROBABILITY,
     ROW,
     SECONDS,
     SEED,
@@ -58,6 +57,7 @@ from tampo.layout import (
     UNIMODAL,
     UNIMODALITY,
 )
+from tampo.records.policy_tables import credit_rows, policy_rows
 from tampo.records.run_json import TrainRun, read_run
 from tampo.study.study import Study
 
@@ -145,20 +145,6 @@ def step_rows(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
-def policy_rows(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one row per (step, candidate) of the lines of policy.jsonl that have a distribution."""
-    return [
-        {
-            STEP: record[STEP],
-            CANDIDATE: candidate,
-            PROBABILITY: probability,
-        }
-        for record in records
-        if PROBABILITIES in record
-        for candidate, probability in zip(record[CANDIDATES], record[PROBABILITIES], strict=True)
-    ]
-
-
 def optimal_temperature_rows(trajectories: Trajectories) -> list[dict[str, Any]]:
     """Return how often each candidate is the likeliest, by sign; a tie goes to the lower one."""
     best = trajectories.log_likelihoods.argmax(axis=1)
@@ -236,7 +222,8 @@ def read_training_run(folder: Path, steps: int) -> dict[str, list[dict[str, Any]
             f"in order{why}"
         )
     try:
-        policy = policy_rows(read_jsonl(folder / layout.POLICY_LOG))
+        lines = read_jsonl(folder / layout.POLICY_LOG)
+        policy, credit = policy_rows(lines), credit_rows(lines)
     except (KeyError, ValueError) as error:
         raise IncompleteResults(
             f"{folder / layout.POLICY_LOG}: candidates and probabilities of a line do not match: {error}"
@@ -247,6 +234,7 @@ def read_training_run(folder: Path, steps: int) -> dict[str, list[dict[str, Any]
     return {
         STEPS: logged,
         POLICY: policy,
+        CREDIT: credit,
         OPTIMAL_TEMPERATURES: optimal_temperature_rows(trajectories),
         UNIMODALITY: unimodality_rows(trajectories),
         LIKELIHOOD_CURVES: likelihood_curve_rows(trajectories),

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from tampo import layout
-from tampo.layout import BENCHMARK, METRIC, PROBLEM
-from tampo.records.outcomes import Outcomes
+from tampo.claims import ClaimInputs
+from tampo.layout import BENCHMARK, METRIC
 from tampo.report.rounding import compared_text, number
 from tampo.report.tables import aligned
 from tampo.spelling import nearest
@@ -35,8 +35,8 @@ def compare(first: str, second: str, results: Path) -> str:
         if name not in names:
             guess = nearest(name, names)
             raise StudyError(f"unknown method {name!r}{guess}; methods: {', '.join(names)}")
-    scores = _problem_scores(results / layout.AGGREGATE)
-    diverged = Outcomes.read(results / layout.AGGREGATE).diverged
+    inputs = ClaimInputs.read(results / layout.AGGREGATE)
+    scores, diverged = inputs.problem_scores, inputs.outcomes.diverged
     metrics = study.evaluation.pass_metrics
     table = difference_table(scores, [(first, second)], metrics, study.statistics, diverged)
     for column in ("difference", layout.LOW, layout.HIGH):
@@ -45,17 +45,10 @@ def compare(first: str, second: str, results: Path) -> str:
         {
             METRIC: table[METRIC],
             BENCHMARK: table[BENCHMARK],
-            f"{first} - {second}": [compared_text(row) for row in table.itertuples()],
+            f"{first} - {second}": [compared_text(row) for row in table.to_dict("records")],
             "p": [number(p) for p in table["p_value"]],
             "seeds": [str(n) for n in table[layout.NUM_SEEDS]],
         }
     )
     kind = f"{100 * study.statistics.confidence:g} % interval over runs and problems"
     return f"{aligned(text)}\n\nPercentage points, {kind}; p is of this one comparison."
-
-
-def _problem_scores(folder: Path) -> pd.DataFrame:
-    """Read the scores of problems, packed or not."""
-    plain = folder / layout.PROBLEM_SCORES
-    path = plain if plain.is_file() else plain.with_name(f"{plain.name}.xz")
-    return pd.read_csv(path, dtype={PROBLEM: str})

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable, Mapping
 from typing import Any
+
+from tampo.layout import HIGH, LOW
+
+POINTS = "points"
+"""Unit of differences in percent, which are written with a sign and one decimal."""
 
 
 def number(value: float) -> str:
@@ -32,8 +38,28 @@ def points(value: float) -> str:
     return f"{value:+.1f}".replace("-", "\N{MINUS SIGN}")
 
 
-def compared_text(row: Any) -> str:
+def estimate_text(claim: Mapping[Hashable, Any]) -> str:
+    """Return estimate, interval and unit of a row of `claims.csv`; empty where nothing was tested."""
+    if math.isnan(claim["estimate"]):
+        return ""
+    written = points if claim["unit"] == POINTS else number
+    ends = f"[{written(claim[LOW])}, {written(claim[HIGH])}]"
+    return f"{written(claim['estimate'])} {ends} {claim['unit']}"
+
+
+def looks_text(claim: Mapping[Hashable, Any]) -> str:
+    """Return the looks of a row of `claims.csv` and the interval that allows for them; may be empty."""
+    if not isinstance(claim["looks"], str):
+        return ""
+    if math.isnan(claim["looks_low"]):
+        return claim["looks"]
+    written = points if claim["unit"] == POINTS else number
+    ends = f"[{written(claim['looks_low'])}, {written(claim['looks_high'])}]"
+    return f"{claim['looks']}; allowing for them {ends}"
+
+
+def compared_text(row: Mapping[Hashable, Any]) -> str:
     """Return a paired difference with its interval, in percentage points; a dash where there is none."""
-    if math.isnan(row.difference):
+    if math.isnan(row["difference"]):
         return "–"
-    return f"{points(row.difference)} [{points(row.low)}, {points(row.high)}]"
+    return f"{points(row['difference'])} [{points(row[LOW])}, {points(row[HIGH])}]"

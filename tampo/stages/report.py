@@ -17,7 +17,9 @@ import yaml
 
 from tampo import layout
 from tampo.claims import ClaimInputs, claims_table
+from tampo.claims.claim_inputs import NotTested
 from tampo.claims.comparisons import comparison_table
+from tampo.claims.mechanism import Question, questions
 from tampo.claims.roles import roles
 from tampo.files import checksums, sha256_of, write_atomically, write_json
 from tampo.records.run_records import RunRecord, read_records, record_paths
@@ -102,6 +104,7 @@ def report(
             planned=planned,
             plan_note=plan_note,
             claims=claims,
+            why=_why(study, inputs),
             tables=tables,
             compared=compared,
             robust=_robust(study, inputs, out),
@@ -192,6 +195,13 @@ def _table(
     )
     write_atomically(out / f"{table.name}.tex", latex)
     return ShownTable(table, text, marked, headings)
+
+
+def _why(study: Study, inputs: ClaimInputs) -> list[Question] | str:
+    try:
+        return questions(study, inputs)
+    except NotTested as reason:
+        return str(reason)
 
 
 def _robust(study: Study, inputs: ClaimInputs, out: Path) -> pd.DataFrame | None:

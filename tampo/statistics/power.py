@@ -49,3 +49,47 @@ def study_detectable(
     errors = np.array([c.standard_error for c in comparisons])
     freedom = float(np.mean([c.freedom for c in comparisons]))
     return detectable_difference(float(np.sqrt(np.mean(errors**2))), freedom, confidence, power)
+
+
+def seeds_needed(
+    difference: float,
+    run_deviation: float,
+    problem_error: float,
+    level: float,
+    power: float = POWER,
+    most: int = 1000,
+) -> int | None:
+    """Return how many seeds in all find a true difference with probability `power`.
+
+    The error of a mean over n seeds is √(run_deviation² / n + problem_error²): more seeds do not make
+    up for few problems.
+
+    Args:
+        difference: true one, between 0 and what it is a fraction of; its sign does not matter.
+        run_deviation: standard deviation of the paired difference over seeds.
+        problem_error: standard error of the mean difference that is due to the problems.
+        level: of the two-sided test.
+        power: between `level` and 1.
+        most: seeds beyond which the search ends.
+
+    Returns:
+        None where `most` do not suffice.
+    """
+
+    def found(seeds: int) -> float:
+        error = np.hypot(run_deviation / np.sqrt(seeds), problem_error)
+        if error == 0:
+            return 1.0 if difference else 0.0
+        # Only the runs' part of the error is estimated from few values.
+        fraction = run_deviation**2 / seeds / error**2
+        freedom = (seeds - 1) / max(fraction**2, 1e-9)
+        critical = float(t.isf(level / 2, freedom))
+        return float(nct.sf(critical, freedom, abs(difference) / error))
+
+    if found(most) < power:
+        return None
+    low, high = 2, most
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if found(middle) >= power else (middle + 1, high)
+    return low

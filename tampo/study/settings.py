@@ -290,3 +290,14 @@ class Statistics(Closed):
     """Bootstrap resamples."""
     seed: int = 0
     """Base seed of the bootstrap."""
+    looks: list[Annotated[int, Field(ge=2)]] | None = Field(
+        default=None, min_length=1, exclude_if=lambda looks: looks is None
+    )
+    """Numbers of seeds, rising, at which verdicts are looked at as seeds are added: all looks together
+    reject a true null hypothesis with probability 1 - confidence. null: one look at all seeds."""
+
+    @model_validator(mode="after")
+    def _rising(self) -> Statistics:
+        if self.looks and sorted(set(self.looks)) != self.looks:
+            raise ValueError(f"looks: {self.looks} must rise")
+        return self

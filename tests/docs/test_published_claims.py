@@ -34,6 +34,11 @@ HALF_ALIKE = 0.5**0.5
 """Likeness at which right answers to problems of even odds correlate by one half."""
 
 
+def number_of(claim):
+    """The published value; of two, the one whose sources agree."""
+    return float(claim.published.split(" or ")[0])
+
+
 def published(table: str, folder: Path = PAPER) -> pd.DataFrame:
     return pd.read_csv(folder / f"{table}.csv").set_index(["method", "metric"])
 
@@ -96,7 +101,7 @@ def test_published_scores_are_whole_numbers_of_right_answers():
 def test_the_published_table_leaves_the_first_claim_undecided(likeness):
     judged = beats_schedules_at_one(study(), dealt(likeness))
     assert judged.verdict == "undecided"
-    assert judged.estimate == pytest.approx(judged.published, abs=0.06)
+    assert judged.estimate == pytest.approx(number_of(judged), abs=0.06)
     assert judged.low < 0 < judged.high
     assert "tampo minus grpo-linear: +1.7" in judged.detail
     assert "one run per method" in judged.detail
@@ -142,7 +147,7 @@ def test_with_two_hundred_samples_per_problem_the_same_table_would_be_significan
 def test_the_ablation_of_alpha_is_undecided_too():
     judged = best_alpha(study(), dealt(HALF_ALIKE))
     assert judged.verdict == "undecided"
-    assert judged.estimate == pytest.approx(judged.published, abs=0.06)
+    assert judged.estimate == pytest.approx(number_of(judged), abs=0.06)
     assert judged.low < 0 < judged.high
 
 
@@ -153,7 +158,7 @@ def least_lead(table: pd.Series, method: str) -> float:
 def test_published_values_of_claims_are_those_of_the_transcribed_tables():
     nothing = ClaimInputs(pd.DataFrame(), pd.DataFrame(columns=["method", "metric", "benchmark"]))
     value = {
-        judge: judge(study(), nothing).published
+        judge: number_of(judge(study(), nothing))
         for judge in (
             beats_schedules_at_one,
             beats_schedules_at_eight,

@@ -64,7 +64,7 @@ def test_the_site_builds_without_a_warning(tmp_path):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     front = (tmp_path / "html" / "index.html").read_text()
-    assert "tiny.svg" in front and "TAMPO minus this" in front
+    assert "differences.svg" in front and "uniform draws" in front
 
 
 def test_the_guides_can_be_read_in_half_an_hour():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,10 @@ import pandas as pd
 
 from tampo import layout
 from tampo.claims import ClaimInputs
+from tampo.claims.claim_inputs import NotTested
 from tampo.claims.comparisons import REFERENCE
 from tampo.claims.learning import learning_rows
+from tampo.claims.mechanism import questions
 from tampo.evidence.archive import SHOWN_FIGURES, SUMS, restored, stored_name
 from tampo.evidence.results_page.against import comparison_table, comparisons, paragraph
 from tampo.files import sha256_of
@@ -29,12 +31,15 @@ from tampo.records.run_records import (
     read_records,
 )
 from tampo.report.figures import FIGURES
+from tampo.report.outcome import outcome, verdict_counts, why
+from tampo.report.page.page import FIRST_FIGURE
 from tampo.report.page.sections import (
     claim_rows,
     comparison_grids,
     facts,
     robust_grid,
     tally,
+    why_grid,
 )
 from tampo.report.rounding import duration, moment, number
 from tampo.report.tables import labelled, to_markdown
@@ -65,6 +70,11 @@ def study_values(folder: Path, page: Path) -> dict[str, Any]:
     found = {
         k: comparisons(study, tables.problem_scores, k, diverged) for k in study.evaluation.pass_k
     }
+    compared = pd.read_csv(
+        folder / layout.REPORT / layout.COMPARISONS, dtype={METHOD: str, REFERENCE: str}
+    )
+    claims = pd.read_csv(folder / layout.REPORT / layout.CLAIMS, dtype={"against": str})
+    figures = _figures(folder)
     title, table = _table(folder / layout.REPORT / f"{layout.TABLE1_NAME}.md")
     return {
         "name": study.name,
@@ -81,23 +91,32 @@ def study_values(folder: Path, page: Path) -> dict[str, Any]:
         "other_tables": [table.name for table in study.tables if table.name != "table1"],
         "paragraph": paragraph(study, found) + _left_out(study, tables.outcomes),
         "against": to_markdown(comparison_table(found)) if any(found.values()) else "",
-        "figures": _figures(folder),
-        **_claims(folder / layout.REPORT / layout.CLAIMS),
+        "figures": [figure for figure in figures if figure["name"] != FIRST_FIGURE],
+        **_claims(claims, study),
+        "outcome": outcome(study, claims),
+        "counts": verdict_counts(claims),
+        "first_figure": next((f for f in figures if f["name"] == FIRST_FIGURE), None),
         "compared": {
             caption: to_markdown(pd.DataFrame(table["rows"], columns=table["columns"]))
-            for caption, table in comparison_grids(
-                pd.read_csv(
-                    folder / layout.REPORT / layout.COMPARISONS, dtype={METHOD: str, REFERENCE: str}
-                ),
-                study,
-            ).items()
+            for caption, table in comparison_grids(compared, study).items()
         },
         "robust": _robust(folder / layout.REPORT / layout.ROBUST, study),
         "cost": _cost(study, tables.scores),
+        "why": _why(study, tables),
         "learning": to_markdown(_learning(learned)) if len(learned) else "",
         "learned": _learned(study, learned),
         "confidence": f"{100 * study.statistics.confidence:g} %",
     }
+
+
+def _why(study: Study, tables: ClaimInputs) -> str:
+    """Return what TAMPO's logs say as a table, or in a sentence why nothing."""
+    try:
+        rows = questions(study, tables)
+    except NotTested as reason:
+        return f"Not shown: {reason}.\n"
+    grid = why_grid(rows)
+    return f"{why(rows)}\n\n" + to_markdown(pd.DataFrame(grid["rows"], columns=grid["columns"]))
 
 
 def _left_out(study: Study, outcomes: Outcomes) -> str:
@@ -141,17 +160,16 @@ def _figures(folder: Path) -> list[dict[str, str]]:
     ]
 
 
-def _claims(path: Path) -> dict[str, str | list[str]]:
+def _claims(claims: pd.DataFrame, study: Study) -> dict[str, str | list[str]]:
     """Return the claims as a table, their counts, and what each rule saw of those it tested."""
-    claims = pd.read_csv(path)
     rows = [
         {
             "claim": f"{row['id']}: {row['claim']}",
             "verdict": row["verdict"],
-            "estimate": f"{row['estimate']} {row['unit']}" if row["estimate"] else row["detail"],
+            "estimate": _estimate(row) or row["detail"],
             "published": row["published"],
         }
-        for row in claim_rows(claims)
+        for row in claim_rows(claims, study)
     ]
     tested = claims[claims["estimate"].notna()]
     return {
@@ -161,6 +179,15 @@ def _claims(path: Path) -> dict[str, str | list[str]]:
             f"{i}: {detail}" for i, detail in zip(tested["id"], tested["detail"], strict=True)
         ],
     }
+
+
+def _estimate(row: Mapping[str, str]) -> str:
+    """Return estimate, interval, unit and what it is a difference to; empty where nothing was tested."""
+    if not row["estimate"]:
+        return ""
+    against = f" against {row['against']}" if row["against"] else ""
+    looks = f" (looks: {row['looks']})" if row["looks"] else ""
+    return f"{row['estimate']}{against}{looks}"
 
 
 def _robust(path: Path, study: Study) -> str:

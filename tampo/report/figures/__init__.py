@@ -76,8 +76,8 @@ FIGURES: dict[str, FigureKind] = {
         "Likelihood-optimal temperatures by sign of the advantage",
         "Fraction of the trajectories of each sign by the candidate under which they are likeliest, "
         "over all steps and seeds; black lines span the lowest to the highest seed. P is the "
-        "probability that a trajectory of positive advantage has the higher optimum of the two, ties "
-        "counting half: 0.50 means no separation.",
+        "probability that a trajectory of positive advantage (good) has a higher optimum than one of "
+        "negative advantage (bad), ties counting half: 0.50 means no separation; claim C8 judges it.",
         likelihood.optimal_temperature_data,
         likelihood.draw_optimal_temperatures,
     ),

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from tampo.claims.claim_inputs import ClaimInputs
+from tampo.claims.training import separation
 from tampo.layout import (
     COUNT,
     LIKELIHOOD_CURVES,
@@ -92,24 +93,6 @@ def _in_order(data: pd.DataFrame, methods: list[str]) -> pd.DataFrame:
     return data.loc[place.sort_values(kind="stable").index].reset_index(drop=True)
 
 
-def superiority(counts: pd.DataFrame) -> float:
-    """Return how the likelihood-optimal temperatures of the two signs are separated.
-
-    Args:
-        counts: sign, temperature, count.
-
-    Returns:
-        Probability that a random trajectory of positive advantage has a higher optimal temperature
-        than one of negative advantage, ties counting one half (the area under the ROC curve); 0.5
-        where they do not differ, NaN where a sign has no trajectory.
-    """
-    grid = counts.groupby([SIGN, TEMPERATURE])[COUNT].sum().unstack(fill_value=0)
-    positive, negative = (grid.loc[sign].to_numpy(dtype=float) for sign in STYLES)
-    below = np.concatenate([[0.0], negative.cumsum()[:-1]])
-    pairs = positive.sum() * negative.sum()
-    return float((positive * (below + negative / 2)).sum() / pairs) if pairs else float("nan")
-
-
 def mean_difference(counts: pd.DataFrame) -> float:
     """Return mean optimal temperature of positive minus that of negative advantage."""
     means = [
@@ -161,10 +144,10 @@ def draw_optimal_temperatures(data: pd.DataFrame, _looks: Appearances) -> Figure
     for axes, method in zip(panels, methods, strict=True):
         own = data[data[METHOD] == method]
         _bars(axes, own)
-        seeds = [superiority(run) for _, run in own.groupby(SEED)]
+        seeds = [separation(run) for _, run in own.groupby(SEED)]
         axes.text(
             *(0.99, 0.97),
-            f"P(positive above negative) = {superiority(own):.2f}\n"
+            f"P(good above bad) = {separation(own):.2f}\n"
             f"seeds {np.nanmin(seeds):.2f} to {np.nanmax(seeds):.2f}\n"
             f"difference of means {mean_difference(own):+.2f}".replace("-", "\N{MINUS SIGN}"),
             transform=axes.transAxes,

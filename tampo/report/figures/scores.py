@@ -135,7 +135,7 @@ def draw_reference(data: pd.DataFrame, looks: Appearances) -> Figure:
     _intervals(axes, own, places, looks)
     _name_rows(axes, ticks, {m: method_label(own.loc[[m]].reset_index(), looks) for m in own.index})
     baseline = looks[str(data["baseline"].iloc[0])].label
-    axes.set_xlabel(f"{PASS_1} minus that of {baseline}, percentage points")
+    label(figure, f"{PASS_1} minus that of {baseline}, percentage points", "")
     return figure
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
+from tampo.claims.mechanism import Question
 from tampo.records.outcomes import Outcomes
 from tampo.records.run_records import (
     RunRecord,
@@ -19,6 +20,7 @@ from tampo.records.run_records import (
     outcome_counts,
 )
 from tampo.report.figures import FigureKind
+from tampo.report.outcome import claim_lines, limits, outcome, why
 from tampo.report.page import sections
 from tampo.report.page.samples import MOST_CHARACTERS, SampleChoice
 from tampo.report.tables import labelled
@@ -28,7 +30,8 @@ from tampo.study.study import Study, Table
 
 TEMPLATES = Path(__file__).parent / "templates"
 SECTIONS = (
-    ("claims", "Verdicts"),
+    ("claims", "Claims"),
+    ("why", "Why"),
     ("tables", "Tables"),
     ("figures", "Figures"),
     ("samples", "Responses"),
@@ -37,6 +40,10 @@ SECTIONS = (
     ("departures", "Departures from the paper"),
     ("provenance", "Provenance"),
 )
+
+
+FIRST_FIGURE = "differences"
+"""The figure beside the verdicts, at the top of the page."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,8 @@ class Contents:
     """A sentence on it."""
     claims: pd.DataFrame
     """Rows of `tampo.claims.claims_table`."""
+    why: list[Question] | str
+    """What TAMPO's logs say, or why nothing."""
     tables: list[ShownTable]
     compared: pd.DataFrame
     """Rows of `tampo.claims.comparisons.comparison_table`."""
@@ -100,29 +109,37 @@ def render(contents: Contents) -> str:
 
 def _values(contents: Contents) -> dict:
     study, records = contents.study, contents.records
+    figures = [
+        {
+            "name": name,
+            "title": kind.title,
+            "caption": kind.caption,
+            "source": sections.image(contents.figure_folder, name),
+        }
+        for name, kind in contents.figures.items()
+    ]
     return {
         "study": study,
         "css": _source("report.css"),
         "script": _source("explorer.js"),
         "sections": SECTIONS,
         "facts": sections.facts(study, records),
+        "outcome": outcome(study, contents.claims),
+        "lines": claim_lines(contents.claims),
+        "limits": limits(study, contents.claims),
         "tally": sections.tally(contents.claims),
-        "claims": sections.claim_rows(contents.claims),
+        "claims": sections.claim_rows(contents.claims, study),
+        "why": sections.why_grid(contents.why) if isinstance(contents.why, list) else None,
+        "why_sentence": why(contents.why) if isinstance(contents.why, list) else "",
+        "why_not": contents.why if isinstance(contents.why, str) else "",
         "table_note": _table_note(study),
         "diverged": contents.outcomes.note(study.trained_methods),
         "diverged_cost": sections.diverged_cost(contents.outcomes),
         "tables": [_table(shown) for shown in contents.tables],
         "compared": sections.comparison_grids(contents.compared, study),
         "robust": None if contents.robust is None else sections.robust_grid(contents.robust, study),
-        "figures": [
-            {
-                "name": name,
-                "title": kind.title,
-                "caption": kind.caption,
-                "source": sections.image(contents.figure_folder, name),
-            }
-            for name, kind in contents.figures.items()
-        ],
+        "first_figure": next((f for f in figures if f["name"] == FIRST_FIGURE), None),
+        "figures": [figure for figure in figures if figure["name"] != FIRST_FIGURE],
         "skipped": contents.skipped,
         "samples": contents.samples.as_json(study),
         "samples_total": contents.samples.total,

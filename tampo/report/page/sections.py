@@ -12,11 +12,20 @@ import pandas as pd
 
 from tampo import layout
 from tampo.claims import VERDICTS
-from tampo.layout import AVERAGE, BENCHMARK, HIGH, LOW, METHOD, METRIC, NUM_SEEDS
+from tampo.claims.mechanism import Question
+from tampo.claims.verdicts import RunMean
+from tampo.layout import AVERAGE, BENCHMARK, METHOD, METRIC, NUM_SEEDS
 from tampo.records.outcomes import Outcomes
 from tampo.records.run_json import ModelRun, TrainRun
 from tampo.records.run_records import RunRecord, hours
-from tampo.report.rounding import compared_text, duration, moment, number
+from tampo.report.rounding import (
+    compared_text,
+    duration,
+    estimate_text,
+    looks_text,
+    moment,
+    number,
+)
 from tampo.study.model_settings import FolderModel, HubModel, PackageModel
 from tampo.study.study import Method, Study
 
@@ -128,25 +137,41 @@ def comparison_grids(compared: pd.DataFrame, study: Study) -> dict[str, dict[str
         names = dict.fromkeys(rows[METHOD])
         table: dict[str, list[str]] = {"method": [study.method(name).title for name in names]}
         for metric, of_metric in rows.groupby(METRIC, sort=False):
-            table[str(metric)] = [compared_text(row) for row in of_metric.itertuples()]
+            table[str(metric)] = [compared_text(row) for row in of_metric.to_dict("records")]
             table[f"Holm p, {metric}"] = [_text(float(p)) for p in of_metric["holm_p"]]
         table["seeds"] = [str(n) for n in rows.drop_duplicates(METHOD)[NUM_SEEDS]]
         grids[f"{study.method(str(reference)).title}: {role}"] = grid(pd.DataFrame(table))
     return grids
 
 
-def claim_rows(claims: pd.DataFrame) -> list[dict[str, str]]:
-    """Return the rows of `claims.csv` as text, numbers rounded, intervals in brackets."""
+def claim_rows(claims: pd.DataFrame, study: Study) -> list[dict[str, str]]:
+    """Return the rows of `claims.csv` as text: numbers rounded, intervals in brackets, methods' labels."""
     rows = []
     for claim in claims.to_dict("records"):
         row = {str(name): "" if pd.isna(value) else str(value) for name, value in claim.items()}
-        if not pd.isna(claim["estimate"]):
-            ends = f"[{number(claim[LOW])}, {number(claim[HIGH])}]"
-            row["estimate"] = f"{number(claim['estimate'])} {ends}"
-        if not pd.isna(claim["published"]):
-            row["published"] = number(claim["published"])
+        row |= {"estimate": estimate_text(claim), "looks": looks_text(claim)}
+        if row["against"]:
+            row["against"] = study.method(row["against"]).title
         rows.append(row)
     return rows
+
+
+def why_grid(rows: list[Question]) -> dict[str, Any]:
+    """Return what TAMPO's logs say, in the first and in the last quarter of its steps."""
+
+    def cell(found: RunMean) -> str:
+        return f"{found.mean:.2f} [{found.low:.2f}, {found.high:.2f}]".replace(
+            "-", "\N{MINUS SIGN}"
+        )
+
+    columns = ["asked of TAMPO's runs", "first quarter", "last quarter", "hold it against"]
+    return {
+        "columns": columns,
+        "rows": [
+            [row.asked, cell(row.first), cell(row.last), f"{row.against:g}: {row.what}"]
+            for row in rows
+        ],
+    }
 
 
 def robust_grid(robust: pd.DataFrame, study: Study) -> dict[str, Any]:

@@ -48,7 +48,8 @@ def test_every_link_leads_somewhere(folder, page):
 
 def test_it_says_what_was_run_when_on_what_and_how(folder, page):
     for text in (
-        f"## Study `{STUDY.name}`\n\n{STUDY.description}\n",
+        f"## Study `{STUDY.name}`\n\n**",
+        f"### What was run\n\n{STUDY.description}\n",
         "- Runs started: 2026-01-02 03:04 UTC to 2026-01-02 03:04 UTC",
         "- Last run ended: 2026-01-02 03:04 UTC",
         "- 11 runs on CPU, 2 cores, 2 GiB, no GPU; tampo 0.1.0, commit `" + "c" * 40,

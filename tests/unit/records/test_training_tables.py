@@ -18,7 +18,6 @@ from tampo.layout import TRAINING_TABLES
 from tampo.records.training_tables import (
     DIP_TOLERANCE,
     dips,
-    policy_rows,
     training_tables,
     write_training_tables,
 )
@@ -109,11 +108,6 @@ def test_policy_has_one_row_per_candidate_where_a_distribution_is_published(resu
         [1, 0.8, 1.0],
         [1, 1.2, 0.0],
     ]
-
-
-def test_a_distribution_of_another_length_than_its_candidates_is_refused():
-    with pytest.raises(ValueError):
-        policy_rows([{"step": 0, "candidates": [1.0], "probabilities": [0.5, 0.5]}])
 
 
 def test_optimal_temperatures_are_counted_by_sign_over_the_whole_grid(results):

@@ -91,7 +91,7 @@ def test_a_list_of_methods_has_a_row_for_each_group_above_its_first():
         ("Learned", "bold"),
         ("TAMPO", "normal"),
     ]
-    assert "minus that of Base model" in axes.get_xlabel()
+    assert "minus that of Base model" in figure.get_supxlabel()
 
 
 def test_tables_show_labels_below_the_headings_of_their_groups():

@@ -12,11 +12,12 @@ from matplotlib.figure import Figure
 from support.studies import micro_study
 
 from tampo.claims.claim_inputs import ClaimInputs
+from tampo.claims.training import separation
 from tampo.layout import AVERAGE
 from tampo.report.figures import FIGURES, NotDrawn, redraw, save, write_figures
 from tampo.report.figures.appearance import appearances
 from tampo.report.figures.figure_data import fixed_temperatures
-from tampo.report.figures.likelihood import mean_difference, superiority
+from tampo.report.figures.likelihood import mean_difference
 from tampo.report.figures.scores import cost_data
 from tampo.report.figures.style import WIDTH, small_multiples, spread
 from tampo.report.figures.training import over_seeds, smoothed
@@ -280,17 +281,17 @@ def test_separation_of_optimal_temperatures_by_hand():
     counts = optima[(optima["method"] == "cold") & (optima["seed"] == 1)]
     # Positive 1, 2, 3 and negative 3, 2, 1 at the three candidates: of 36 pairs positive is above
     # in 2*3 + 3*(3+2) = 21 and equal in 1*3 + 2*2 + 3*1 = 10.
-    assert superiority(counts) == pytest.approx((21 + 5) / 36)
+    assert separation(counts) == pytest.approx((21 + 5) / 36)
     # Means: (0.7 + 2.0 + 3.9) / 6 = 1.1 and (2.1 + 2.0 + 1.3) / 6 = 0.9.
     assert mean_difference(counts) == pytest.approx(0.2)
     swapped = counts.replace({"sign": {"positive": "negative", "negative": "positive"}})
-    assert superiority(swapped) == pytest.approx(1 - superiority(counts))
+    assert separation(swapped) == pytest.approx(1 - separation(counts))
 
 
 def test_separation_is_unknown_where_a_sign_has_no_trajectory():
     optima, _ = likelihood_frames()
     assert np.isnan(
-        superiority(optima.assign(count=optima["count"] * (optima["sign"] != "negative")))
+        separation(optima.assign(count=optima["count"] * (optima["sign"] != "negative")))
     )
 
 

@@ -1,5 +1,6 @@
 """The report stage: every file of the contract, the right numbers in them, reproducible byte for byte."""
 
+import html
 import json
 import re
 import shutil
@@ -10,6 +11,7 @@ from support.finished_study import HOSTILE, STUDY, report
 
 from tampo.files import checksums, sha256_of
 from tampo.report.figures import FIGURES
+from tampo.report.outcome import outcome
 from tampo.report.rounding import number
 from tampo.study.references import References
 from tampo.study.study import load_study
@@ -133,10 +135,23 @@ def test_published_numbers_are_shown_beside_ours_and_not_in_our_csv(results, tmp
     assert "No setting differs" in text
 
 
-def test_the_page_opens_with_what_was_run_and_the_verdicts(finished_study):
+def test_the_page_opens_with_the_outcome_its_figure_and_a_line_for_each_tested_claim(
+    finished_study,
+):
+    text = page(finished_study)
+    claims = pd.read_csv(finished_study / "report" / "claims.csv")
+    head = text[text.index("<header>") : text.index("</header>")]
+    places = [head.index(mark) for mark in ("<h1>", 'id="figure-differences"', 'class="lines"')]
+    assert places == sorted(places)
+    assert outcome(STUDY, claims) in html.unescape(head)
+    assert head.count('<li><span class="verdict') == claims["estimate"].notna().sum() > 0
+    assert "What this does not show" in head and "Training seeds" not in head
+
+
+def test_facts_and_every_claim_with_its_rule_follow(finished_study):
     text = page(finished_study)
     order = [text.index(f'<section id="{name}"') for name in ("claims", "tables", "figures")]
-    assert text.index("Training seeds") < order[0] < order[1] < order[2]
+    assert order[0] < text.index("Training seeds") < order[1] < order[2]
     claims = pd.read_csv(finished_study / "report" / "claims.csv")
     assert len(claims)
     for claim in claims.itertuples():
@@ -159,8 +174,9 @@ def test_the_page_has_gains_and_chances_of_every_trained_method(finished_study):
 
 
 def test_the_page_holds_every_figure_with_its_caption(finished_study):
-    text = section(finished_study, "figures")
+    text = page(finished_study)
     drawn = {path.stem for path in (finished_study / "report" / "figures").glob("*.svg")}
+    assert "differences" in drawn and 'id="figure-differences"' in text
     assert text.count('<img src="data:image/svg+xml;base64,') == len(drawn)
     assert text.count("alt=") == len(drawn) and 'alt=""' not in text
     for name in set(FIGURES) - drawn:
