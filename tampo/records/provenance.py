@@ -18,6 +18,10 @@ import tampo
 from tampo.files import sha256_of
 from tampo.records.run_json import VERSION
 
+ROOT = Path(__file__).resolve().parents[2]
+"""Of the checkout, or whatever folder the package is installed in."""
+CODE = ("tampo", "baselines")
+"""Folders below it whose files can change a result."""
 REVISION = "commit.json"
 """At the root of a packed study, which has no git: its commit, and the checksums of its files."""
 
@@ -82,9 +86,12 @@ def versions() -> dict[str, str]:
     return found
 
 
-def source_revision() -> dict[str, Any]:
-    """Return the commit this package runs from and whether its files differ from it."""
-    root = Path(__file__).resolve().parents[2]
+def source_revision(root: Path = ROOT) -> dict[str, Any]:
+    """Return the commit that the package runs from and whether its code differs from it.
+
+    Both are None where the package is not in a checkout of its own: of an installed one, a repository
+    around it says nothing.
+    """
     # Without this, git would report a repository that the study was unpacked inside.
     if (root / REVISION).is_file() and not (root / ".git").exists():
         return _packed_revision(root)
@@ -98,7 +105,11 @@ def source_revision() -> dict[str, Any]:
             return None
         return done.stdout.strip() if done.returncode == 0 else None
 
-    status = git("status", "--porcelain")
+    top = git("rev-parse", "--show-toplevel")
+    if top is None or Path(top).resolve() != root.resolve():
+        return {"commit": None, "dirty": None}
+    # Studies are stored with their results, and notes beside the code change nothing.
+    status = git("status", "--porcelain", "--", *CODE)
     return {"commit": git("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
 
 
