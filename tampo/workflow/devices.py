@@ -21,6 +21,7 @@ from typing import IO
 from tampo.files import try_lock
 from tampo.study.study import StudyError
 from tampo.training.launch import LAUNCHED
+from tampo.workflow.compiler_caches import CACHES, keep_on_this_node
 
 logger = logging.getLogger(__name__)
 
@@ -67,9 +68,10 @@ def own_gpus(
         # The job's own process has taken the GPUs for those that it launched.
         yield
         return
-    before, there = environment.get(VISIBLE), devices(environment)
+    kept = {name: environment.get(name) for name in (VISIBLE, *CACHES)}
+    there = devices(environment)
     if len(there) < asked:
-        hidden = "" if before is None else f" ({VISIBLE}={before})"
+        hidden = "" if kept[VISIBLE] is None else f" ({VISIBLE}={kept[VISIBLE]})"
         raise StudyError(
             f"{key}: {asked}, but this process sees {len(there)}{hidden}; run it on a machine that has "
             f"them, or set {key} to {len(there)}"
@@ -78,13 +80,16 @@ def own_gpus(
     with ExitStack() as held:
         mine = there[:asked] if handed_out else _taken(key, asked, there, held, patience)
         environment[VISIBLE] = ",".join(mine)
+        if mine:
+            keep_on_this_node(environment)
         try:
             yield
         finally:
-            if before is None:
-                del environment[VISIBLE]
-            else:
-                environment[VISIBLE] = before
+            for name, value in kept.items():
+                if value is None:
+                    environment.pop(name, None)
+                else:
+                    environment[name] = value
 
 
 def _taken(key: str, asked: int, there: list[str], held: ExitStack, patience: float) -> list[str]:
