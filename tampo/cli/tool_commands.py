@@ -1,4 +1,4 @@
-"""Subcommands of the tools beside the workflow: plan, doctor, box, bench and acceptance."""
+"""Subcommands of the tools beside the workflow: plan, doctor, box, bench, rerun and acceptance."""
 
 from __future__ import annotations
 
@@ -48,6 +48,14 @@ def _doctor(args: argparse.Namespace) -> int:
     return 0 if all(finding.ok for finding in findings) else 1
 
 
+def _rerun(args: argparse.Namespace) -> int:
+    from tampo.tools.rerun import rerun
+
+    lines, same = rerun(args.record)
+    print("\n".join(lines))
+    return 0 if same else 1
+
+
 def _acceptance(args: argparse.Namespace) -> int:
     from tampo.tools.acceptance.run import acceptance
 
@@ -55,7 +63,7 @@ def _acceptance(args: argparse.Namespace) -> int:
 
 
 def add_tool_commands(commands: Commands) -> None:
-    """Add plan, doctor, box, bench and acceptance."""
+    """Add plan, doctor, box, bench, rerun and acceptance."""
     plan = add_command(commands, "plan", _plan, "estimate what a study will cost")
     plan.add_argument("--study", required=True, metavar="STUDY", help="name or file of a study")
     plan.add_argument("--gpu", default="A100-80", metavar="GPU", help="default: A100-80")
@@ -128,6 +136,10 @@ def add_tool_commands(commands: Commands) -> None:
         "--rounds", type=int, default=9, help="alternating repetitions (default: 9)"
     )
     measure.add_argument("--threads", type=int, default=2, help="CPU threads (default: 2)")
+    again = add_command(
+        commands, "rerun", _rerun, "repeat one job from its run.json and compare what it writes"
+    )
+    again.add_argument("record", type=Path, metavar="RUN_JSON", help="run.json of the job")
     accept = add_command(
         commands,
         "acceptance",
