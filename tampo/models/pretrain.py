@@ -26,6 +26,7 @@ from transformers import (
     Qwen2Tokenizer,
 )
 
+from tampo.models.tokenizer_files import save_tokenizer
 from tampo.problems.arithmetic import (
     BOX,
     CHARACTERS,
@@ -228,7 +229,7 @@ def pretrain(
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(out_dir)
-    tokenizer.save_pretrained(out_dir)
+    save_tokenizer(tokenizer, out_dir)
     last = losses[-max(1, len(losses) // 10) :]
     return {
         "parameters": model.num_parameters(),

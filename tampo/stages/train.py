@@ -28,6 +28,7 @@ from tampo.grading import GRADER_VERSION
 from tampo.grading.rewards import REWARDS
 from tampo.models.precision import require_gpus
 from tampo.models.suitability import require_adaptable, require_positions, require_tokenizer
+from tampo.models.tokenizer_files import save_tokenizer
 from tampo.problems.problem_sets import identity
 from tampo.records import provenance
 from tampo.records.collapse import collapses
@@ -258,7 +259,7 @@ def _publish(
         model = model.merge_and_unload()
     with directory_written_whole(out / layout.CHECKPOINT) as folder:
         model.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
+        save_tokenizer(tokenizer, folder)
         # The trainer aligns the model's with the tokenizer, which names one end of sequence alone.
         GenerationConfig.from_pretrained(base).save_pretrained(folder)
     trainer.run_log.publish(out)
