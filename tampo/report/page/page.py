@@ -8,6 +8,7 @@ from pathlib import Path
 
 import jinja2
 import pandas as pd
+from markupsafe import Markup, escape
 
 from tampo.claims.mechanism import Question
 from tampo.records.outcomes import Outcomes
@@ -104,7 +105,13 @@ def render(contents: Contents) -> str:
         trim_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["code"] = with_code
     return environment.get_template("report.html.j2").render(**_values(contents))
+
+
+def with_code(text: str) -> Markup:
+    """Return plain text as HTML in which what stands in backticks is code."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _values(contents: Contents) -> dict:
@@ -114,6 +121,7 @@ def _values(contents: Contents) -> dict:
             "name": name,
             "title": kind.title,
             "caption": kind.caption,
+            "spoken": kind.caption.replace("`", ""),
             "source": sections.image(contents.figure_folder, name),
         }
         for name, kind in contents.figures.items()

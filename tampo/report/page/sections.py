@@ -68,7 +68,7 @@ def facts(study: Study, records: list[RunRecord]) -> list[tuple[str, str]]:
         ),
         (
             "Time",
-            f"{duration(hours(records))} in {len(records)} runs, "
+            f"{duration(hours(records))} by the clock, start-up included, in {len(records)} runs; "
             f"{duration(hours(records, 'cpu'))} of processor time",
         ),
         ("Runs started", f"{moment(started[0])} to {moment(started[-1])}"),

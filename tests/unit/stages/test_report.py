@@ -12,6 +12,7 @@ from support.finished_study import HOSTILE, STUDY, report
 from tampo.files import checksums, sha256_of
 from tampo.report.figures import FIGURES
 from tampo.report.outcome import outcome
+from tampo.report.page.page import with_code
 from tampo.report.rounding import number
 from tampo.study.references import References
 from tampo.study.study import load_study
@@ -181,6 +182,13 @@ def test_the_page_holds_every_figure_with_its_caption(finished_study):
     assert text.count("alt=") == len(drawn) and 'alt=""' not in text
     for name in set(FIGURES) - drawn:
         assert f"<li>{FIGURES[name].title}: " in text
+
+
+def test_the_page_shows_no_backticks_and_code_in_them_is_escaped(finished_study):
+    text = page(finished_study)
+    shown = re.sub(r"<script.*?</script>", "", text[text.index("<body>") :], flags=re.DOTALL)
+    assert "`" not in re.sub("<[^>]+>", "", shown) and not re.search(r'alt="[^"]*`', shown)
+    assert with_code("`a<b` & c") == "<code>a&lt;b</code> &amp; c"
 
 
 def test_responses_are_escaped(finished_study):
