@@ -77,11 +77,11 @@ def claim_lines(claims: pd.DataFrame) -> list[ClaimLine]:
 def why(rows: list[Question]) -> str:
     """Return what the questions to TAMPO's logs amount to, in a sentence."""
     credit, entropy, preferred, *slopes = rows
-    informative = credit.place(credit.first) == credit.place(credit.last) == "above"
+    noise = {True: "more than noise", False: "not distinguishable from noise"}
+    first, last = (noise[credit.place(f) == "above"] for f in (credit.first, credit.last))
+    when = f"{first} throughout" if first == last else f"{first} at first and {last} at last"
     clauses = [
-        "the temperature credit is more than noise throughout"
-        if informative
-        else "the temperature credit is not distinguishable from noise throughout",
+        f"the temperature credit is {when}",
         f"the distribution keeps {100 * entropy.first.mean:.0f} %, then {100 * entropy.last.mean:.0f} % "
         "of the entropy of uniform draws",
         f"its likeliest candidate, {preferred.first.mean:.2f} and then {preferred.last.mean:.2f}, is "
@@ -109,7 +109,7 @@ def limits(study: Study, claims: pd.DataFrame) -> list[str]:
         f"{training.steps} steps, with {seeds} {'seed' if seeds == 1 else 'seeds'}."
     ]
     for verdict, text in (
-        ("undecided", "Whether these hold, as their intervals include both answers: {}."),
+        ("undecided", "Whether these hold; it takes more seeds or problems to tell: {}."),
         ("not tested here", "Anything on what it did not test: {}."),
     ):
         if ids := list(claims[claims["verdict"] == verdict]["id"]):

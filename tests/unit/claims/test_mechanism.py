@@ -122,6 +122,16 @@ def test_the_sentence_says_which_way_the_intervals_lie():
     assert text.endswith("the credit points with them.")
 
 
+def test_credit_that_fades_is_said_to_be_noise_at_last():
+    fading = logged(
+        lambda seed, step: informative(seed, step) if step < 20 else 0.9,
+        lambda *_: 1.0,
+        lambda *_: 0.9,
+    )
+    start = "The temperature credit is more than noise at first and not distinguishable from noise at last;"
+    assert why(questions(STUDY, fading)).startswith(start)
+
+
 def test_without_credit_nothing_is_said():
     with pytest.raises(NotTested, match=r"no credit\.csv"):
         questions(STUDY, dataclasses.replace(LEARNS, credit=None))
