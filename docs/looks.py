@@ -17,12 +17,13 @@ from scipy import stats
 from tampo.files import written_whole
 from tampo.report.figures.style import BLACK, BLUE, VERMILLION, label, styled
 from tampo.statistics.paired import paired_differences
+from tampo.statistics.power import detectable_difference
 from tampo.statistics.score_arrays import Scores
 from tampo.statistics.sequential import look_levels
 from tampo.study.settings import Statistics
 
 LOOKS = (3, 5, 8, 12, 20, 30)
-LEVEL, POWER = 0.05, 0.8
+LEVEL = 0.05
 FIGURE = Path(__file__).parent / "images" / "looks.svg"
 STUDIES = 20_000
 
@@ -37,14 +38,6 @@ def p_values(effect: float, studies: int, rng: np.random.Generator) -> np.ndarra
 def decided(p: np.ndarray, levels: np.ndarray | float) -> np.ndarray:
     """Return [looks] the fraction of studies that are decided at a look or before."""
     return np.maximum.accumulate(p <= levels, axis=1).mean(axis=0)
-
-
-def detectable() -> float:
-    """Return the effect that one test of all seeds finds with 80 % power."""
-    seeds, critical = LOOKS[-1], stats.t.isf(LEVEL / 2, LOOKS[-1] - 1)
-    effects = np.linspace(0.3, 0.8, 2001)
-    found = stats.nct.sf(critical, seeds - 1, effects * np.sqrt(seeds))
-    return float(effects[np.argmax(found >= POWER)])
 
 
 @styled
@@ -79,7 +72,7 @@ def draw(null: dict[str, np.ndarray], effect: dict[str, np.ndarray], path: Path)
 def simulate() -> None:
     """Print and draw error and power of the rule beside those of one test at the end."""
     rng, levels = np.random.default_rng(0), np.array(look_levels(LEVEL, LOOKS))
-    size = detectable()
+    size = detectable_difference(1 / np.sqrt(LOOKS[-1]), LOOKS[-1] - 1, 1 - LEVEL)
     null, real = (p_values(effect, STUDIES, rng) for effect in (0.0, size))
     rows = {}
     for name, p in (("null", null), (f"{size:.3f} standard deviations", real)):

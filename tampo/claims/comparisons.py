@@ -7,6 +7,8 @@ reference in one metric are adjusted together (Holm).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -37,10 +39,17 @@ def references(study: Study, problem_scores: pd.DataFrame) -> dict[str, str]:
 
 def _best(problem_scores: pd.DataFrame, methods: list[str], study: Study) -> str | None:
     """Return the method with the best first metric of the study, averaged over benchmarks."""
-    metric = study.evaluation.pass_metrics[0]
+    means = mean_scores(problem_scores, methods, study.evaluation.pass_metrics[0])
+    return max(means, key=lambda name: means[name]) if means else None
+
+
+def mean_scores(
+    problem_scores: pd.DataFrame, methods: Sequence[str], metric: str
+) -> dict[str, float]:
+    """Return the mean over benchmarks of each of these methods that has scores, in their order."""
     rows = problem_scores[(problem_scores[METRIC] == metric) & problem_scores[METHOD].isin(methods)]
     means = rows.groupby([METHOD, BENCHMARK])[VALUE].mean().groupby(METHOD).mean()
-    return None if means.empty else str(means.reindex(methods).idxmax())
+    return {name: float(means[name]) for name in methods if name in means.index}
 
 
 def comparison_table(

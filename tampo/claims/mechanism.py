@@ -13,16 +13,15 @@ import pandas as pd
 
 from tampo import layout
 from tampo.claims.claim_inputs import ClaimInputs, NotTested
+from tampo.claims.comparisons import mean_scores
 from tampo.claims.roles import roles
 from tampo.claims.training import after_warmup
 from tampo.claims.verdicts import Finding, Level, RunMean, all_positive, claim, run_mean
 from tampo.layout import (
-    BENCHMARK,
     CANDIDATE,
     CREDIT,
     CREDIT_P,
     METHOD,
-    METRIC,
     POLICY,
     PROBABILITY,
     SEED,
@@ -100,14 +99,10 @@ def fixed_scores(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
     Raises:
         NotTested: none has a score.
     """
-    scores = inputs.problem_scores
-    own = scores[scores[METRIC] == layout.pass_at(1)]
-    by_benchmark = own.groupby([METHOD, BENCHMARK])[VALUE].mean()
-    means = {str(name): float(part.mean()) for name, part in by_benchmark.groupby(METHOD)}
+    means = mean_scores(inputs.problem_scores, roles(study).fixed, layout.pass_at(1))
     rows = [
-        {METHOD: name, TEMPERATURE: _temperature(study, name), VALUE: means[name]}
-        for name in roles(study).fixed
-        if name in means
+        {METHOD: name, TEMPERATURE: _temperature(study, name), VALUE: mean}
+        for name, mean in means.items()
     ]
     if not rows:
         raise NotTested("no fixed temperature has a score")

@@ -2,7 +2,7 @@
 
 Where a study declares looks, a rule is asked at each of them, of the first so many seeds, and its first
 decision stands (`tampo.statistics.sequential`). Estimate and interval are those of all seeds, as if
-there had been one look; the interval of the last look stands beside them.
+there had been one look; the interval of the last look is given as well.
 """
 
 from __future__ import annotations

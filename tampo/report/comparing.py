@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from tampo import layout
-from tampo.claims import ClaimInputs
-from tampo.layout import BENCHMARK, METRIC
+from tampo.files import plain_or_packed
+from tampo.layout import BENCHMARK, METRIC, PROBLEM
+from tampo.records.outcomes import Outcomes
 from tampo.report.rounding import compared_text, number
 from tampo.report.tables import aligned
 from tampo.spelling import nearest
@@ -35,8 +36,9 @@ def compare(first: str, second: str, results: Path) -> str:
         if name not in names:
             guess = nearest(name, names)
             raise StudyError(f"unknown method {name!r}{guess}; methods: {', '.join(names)}")
-    inputs = ClaimInputs.read(results / layout.AGGREGATE)
-    scores, diverged = inputs.problem_scores, inputs.outcomes.diverged
+    folder = results / layout.AGGREGATE
+    scores = pd.read_csv(plain_or_packed(folder / layout.PROBLEM_SCORES), dtype={PROBLEM: str})
+    diverged = Outcomes.read(folder).diverged
     metrics = study.evaluation.pass_metrics
     table = difference_table(scores, [(first, second)], metrics, study.statistics, diverged)
     for column in ("difference", layout.LOW, layout.HIGH):

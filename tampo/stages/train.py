@@ -37,6 +37,7 @@ from tampo.records.run_json import Divergence, LeftOut, ModelRun, Overlap, Train
 from tampo.stages.training_problems import TOO_LONG, TrainingProblems, training_problems
 from tampo.study.contamination import refuse_contaminated
 from tampo.study.settings import Training
+from tampo.study.slices import slice_of
 from tampo.study.study import UNTRAINED, Study, StudyError
 from tampo.temperature.protocol import TemperaturePolicy
 from tampo.temperature.registry import build_policy
@@ -117,7 +118,7 @@ def train(
                 {
                     RUN: {"study": study.name, "method": method, "seed": seed},
                     MODEL: base,
-                    SETTINGS: json.loads(study.slice("train", method)),
+                    SETTINGS: json.loads(slice_of(study, "train", method)),
                     "recorded": list(temperatures),
                 }
             )

@@ -51,6 +51,19 @@ def study_detectable(
     return detectable_difference(float(np.sqrt(np.mean(errors**2))), freedom, confidence, power)
 
 
+def error_after(seeds: int, run_deviation: float, problem_error: float) -> tuple[float, float]:
+    """Return the standard error of a mean paired difference over `seeds` seeds, and its degrees of freedom.
+
+    Args:
+        run_deviation: standard deviation of the difference over seeds.
+        problem_error: standard error that is due to the problems, which more seeds leave as it is.
+    """
+    error = float(np.hypot(run_deviation / np.sqrt(seeds), problem_error))
+    # Only the runs' part of the variance is estimated from few values (Welch-Satterthwaite).
+    fraction = run_deviation**2 / seeds / error**2 if error else 1.0
+    return error, (seeds - 1) / max(fraction**2, 1e-9)
+
+
 def seeds_needed(
     difference: float,
     run_deviation: float,
@@ -61,13 +74,9 @@ def seeds_needed(
 ) -> int | None:
     """Return how many seeds in all find a true difference with probability `power`.
 
-    The error of a mean over n seeds is √(run_deviation² / n + problem_error²): more seeds do not make
-    up for few problems.
-
     Args:
-        difference: true one, between 0 and what it is a fraction of; its sign does not matter.
-        run_deviation: standard deviation of the paired difference over seeds.
-        problem_error: standard error of the mean difference that is due to the problems.
+        difference: true one, a fraction as the next two; its sign does not matter.
+        run_deviation, problem_error: of `error_after`.
         level: of the two-sided test.
         power: between `level` and 1.
         most: seeds beyond which the search ends.
@@ -76,20 +85,14 @@ def seeds_needed(
         None where `most` do not suffice.
     """
 
-    def found(seeds: int) -> float:
-        error = np.hypot(run_deviation / np.sqrt(seeds), problem_error)
-        if error == 0:
-            return 1.0 if difference else 0.0
-        # Only the runs' part of the error is estimated from few values.
-        fraction = run_deviation**2 / seeds / error**2
-        freedom = (seeds - 1) / max(fraction**2, 1e-9)
-        critical = float(t.isf(level / 2, freedom))
-        return float(nct.sf(critical, freedom, abs(difference) / error))
+    def found(seeds: int) -> bool:
+        error, freedom = error_after(seeds, run_deviation, problem_error)
+        return detectable_difference(error, freedom, 1 - level, power) <= abs(difference)
 
-    if found(most) < power:
+    if difference == 0 or not found(most):
         return None
     low, high = 2, most
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if found(middle) >= power else (middle + 1, high)
+        low, high = (low, middle) if found(middle) else (middle + 1, high)
     return low

@@ -28,8 +28,7 @@ NODES = 160
 FARTHEST = 9.0
 """Standard deviations beyond which nothing is left: 2e-19."""
 LARGEST = 0.3
-"""Levels above this are not told apart: nobody tests at them, and the spending function is not
-monotone in them."""
+"""The largest level that is looked at: nobody tests at higher ones."""
 GRID = np.geomspace(1e-9, LARGEST, 100)
 """Levels between which the look-adjusted p-value is interpolated."""
 

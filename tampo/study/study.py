@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from tampo.problems.problem_sets import identity
 from tampo.problems.prompts import Prompt
 from tampo.study.model_settings import ColdStart, Model
 from tampo.study.resources import Resources, accumulation_steps
@@ -25,15 +23,11 @@ from tampo.study.settings import (
     Words,
 )
 from tampo.study.validation import explain
-from tampo.temperature.policy_file import is_file
 from tampo.temperature.protocol import PolicyContext
 from tampo.temperature.registry import policy_class, policy_settings
-from tampo.user_code import code_of
 
 UNTRAINED = "untrained"
 """Policy name of the method that is the base model itself."""
-CHANGES_NO_RESULT = {"checkpoint_every"}
-"""Training settings that nothing in a finished run depends on, not even its last bits."""
 COLD_START_PROBLEMS = "cold_start.problems"
 
 
@@ -284,67 +278,6 @@ class Study(Closed):
             completion_tokens=training.max_completion_tokens,
             recorded=recorded,
         )
-
-    def slice(self, stage: str, method: str | None = None) -> str:
-        """Return, as one line of JSON, the settings that a stage's result depends on.
-
-        Snakemake compares it with that of the last run: a job is run again when its own slice
-        changes and not when anything else in the study does. Of files it holds the content: of problem
-        sets, and of a user's policy with the modules that it imports.
-        """
-        parts: dict[str, Any] = {"model": self.model}
-        read: list[str] = []
-        if self.cold_start is not None:
-            parts |= {"cold_start": self.cold_start, "prompt": self.prompt}
-            read = [self.cold_start.problems]
-        if stage == "train":
-            if method is None:
-                raise ValueError("stage 'train' is one method's; none is named")
-            own, training = self.method(method), self.training_of(method)
-            read = [*read, training.problems]
-            named = own.policy.rpartition(":")[2] if is_file(own.policy) else own.policy
-            parts |= {
-                "prompt": self.prompt,
-                "training": training.model_dump(mode="json", exclude=CHANGES_NO_RESULT),
-                "policy": named,
-                "settings": own.settings,
-                # A user's class may change under its name; those of the package have a version.
-                "policy_code": code_of(own.policy) if is_file(own.policy) else None,
-            }
-        elif stage == "evaluate":
-            read = [*read, *(benchmark.name for benchmark in self.benchmarks)]
-            parts |= {
-                "prompt": self.prompt,
-                "benchmarks": self.benchmarks,
-                # Aggregation scores the stored samples again, for each k and each budget.
-                "evaluation": self.evaluation.model_dump(
-                    mode="json", exclude={"pass_k", "budgets"}
-                ),
-            }
-        elif stage == "aggregate":
-            parts = {"methods": [m.name for m in self.methods], "pass_k": self.evaluation.pass_k}
-            parts |= {"seeds": self.seeds, "benchmarks": [b.name for b in self.benchmarks]}
-            parts |= {"budgets": self.evaluation.budgets}
-            read = []
-        elif stage == "report":
-            parts = {"tables": self.tables, "statistics": self.statistics, "title": self.name}
-            parts |= {"description": self.description, "allow_overlap": self.allow_overlap}
-            parts |= {"references": self.references}
-            parts |= {"shown_as": [[m.name, m.title, m.group] for m in self.methods]}
-            read = []
-        elif stage != "model":
-            raise ValueError(f"no stage {stage!r}")
-        if read:
-            parts["problems"] = {name: identity(name, self.data_dir) for name in sorted({*read})}
-        return json.dumps(_plain(parts), sort_keys=True)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    return [_plain(v) for v in value] if isinstance(value, list) else value
 
 
 def _no_repeats(key: str, values: list) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -41,15 +40,16 @@ def rerun(record: Path) -> tuple[list[str], bool]:
     study = Path(words[words.index("--study") + 1])
     if not study.is_file():
         raise StudyError(f"{record}: no {study} here; run it from where its command was typed")
+    here = versions()
     lines = [
-        f"note: {name} is {versions().get(name, 'missing')} here and was {was}"
+        f"note: {name} is {here.get(name, 'missing')} here and was {was}"
         for name, was in run.packages.items()
-        if versions().get(name) != was
+        if here.get(name) != was
     ]
     with tempfile.TemporaryDirectory(prefix=f"rerun-{run.stage}-") as temporary:
         out = Path(temporary) / "out"
         words[words.index(OUT) + 1] = str(out)
-        done = subprocess.run([sys.executable, "-m", "tampo", *words], env=os.environ.copy())
+        done = subprocess.run([sys.executable, "-m", "tampo", *words])
         if done.returncode:
             raise StudyError(f"{record}: the job ended with exit code {done.returncode}")
         same = True

@@ -80,9 +80,9 @@ def own_gpus(
     with ExitStack() as held:
         mine = there[:asked] if handed_out else _taken(key, asked, there, held, patience)
         environment[VISIBLE] = ",".join(mine)
-        if mine:
-            keep_on_this_node(environment)
         try:
+            if mine:
+                keep_on_this_node(environment)
             yield
         finally:
             for name, value in kept.items():

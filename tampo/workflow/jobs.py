@@ -17,6 +17,7 @@ from typing import Any
 
 from tampo import layout
 from tampo.study.references import DEFAULT_STUDY, STUDIES, References
+from tampo.study.slices import slice_of
 from tampo.study.study import UNTRAINED, Study, StudyError, load_study
 from tampo.training.trackers import VARIABLE, require_tracker
 
@@ -187,7 +188,7 @@ class Jobs:
     def _settings_by_name(self, stage: str, method: str | None) -> dict[str, str]:
         """Return the slice of the study that a stage depends on, large parts split up."""
         settings: dict[str, str] = {}
-        for part, value in json.loads(self.study.slice(stage, method)).items():
+        for part, value in json.loads(slice_of(self.study, stage, method)).items():
             if part in ("training", "evaluation"):
                 settings |= {f"{part}.{key}": json.dumps(inner) for key, inner in value.items()}
             else:

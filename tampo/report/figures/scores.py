@@ -56,7 +56,11 @@ def delta_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
         NotDrawn: no base model, no other method, or no Pass@1.
     """
     base, trained = base_and_trained(study, inputs)
-    pairs = [(method, base) for method in trained]
+    return _differences(study, inputs, [(method, base) for method in trained])
+
+
+def _differences(study: Study, inputs: ClaimInputs, pairs: list[tuple[str, str]]) -> pd.DataFrame:
+    """Return `difference_table` of Pass@1 in percent, with how many runs of each method diverged."""
     table = difference_table(
         inputs.problem_scores, pairs, [PASS_1], study.statistics, inputs.outcomes.diverged
     )
@@ -116,12 +120,8 @@ def reference_data(study: Study, inputs: ClaimInputs) -> pd.DataFrame:
     pairs = [(name, against) for name in study.trained_methods if name != against]
     if not pairs:
         raise NotDrawn(f"there is no trained method besides {against}")
-    table = difference_table(
-        inputs.problem_scores, pairs, [PASS_1], study.statistics, inputs.outcomes.diverged
-    )
-    averages = table[table[BENCHMARK] == AVERAGE].reset_index(drop=True)
-    columns = ["difference", LOW, HIGH, "standard_error"]
-    return named(inputs, averages.assign(**{name: 100 * averages[name] for name in columns}))
+    table = _differences(study, inputs, pairs)
+    return table[table[BENCHMARK] == AVERAGE].reset_index(drop=True)
 
 
 @styled

@@ -29,7 +29,7 @@ from tampo.report.rounding import duration, points
 from tampo.report.tables import aligned
 from tampo.spelling import nearest
 from tampo.statistics.paired import pair_generator, paired_differences
-from tampo.statistics.power import POWER, detectable_difference, seeds_needed
+from tampo.statistics.power import POWER, detectable_difference, error_after, seeds_needed
 from tampo.statistics.score_arrays import in_common, score_arrays
 from tampo.statistics.sequential import look_levels
 from tampo.study.study import UNTRAINED, Study, StudyError, load_study
@@ -58,6 +58,8 @@ def deciding(results: Path, named: Sequence[str], difference: float | None = Non
         raise StudyError(
             f"--decide: no claim about scores {unknown[0]!r}{guess}; there are {', '.join(CONTESTS)}"
         )
+    if difference is not None and difference <= 0:
+        raise StudyError(f"--difference: {difference:g}; it must be above 0")
     study, inputs = load_study(stored), ClaimInputs.read(results / layout.AGGREGATE)
     claims = pd.read_csv(results / layout.REPORT / layout.CLAIMS)
     verdicts = dict(zip(claims["id"], claims["verdict"], strict=True))
@@ -176,8 +178,7 @@ def _last(study: Study) -> int:
 
 def _smallest(part: _Part, seeds: int, level: float) -> float:
     """Return the smallest difference that so many seeds find."""
-    error = float(np.hypot(part.runs / np.sqrt(seeds), part.problems))
-    return detectable_difference(error, max(1, seeds - 1), 1 - level)
+    return detectable_difference(*error_after(seeds, part.runs, part.problems), 1 - level)
 
 
 def _hours(study: Study, inputs: ClaimInputs, compared: Contest) -> tuple[float, float]:

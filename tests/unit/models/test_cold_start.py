@@ -17,6 +17,7 @@ from tampo.problems.catalogue import CATALOGUE
 from tampo.records.run_json import ModelRun, read_run
 from tampo.stages.model import make_model
 from tampo.study.model_settings import ColdStart
+from tampo.study.slices import slice_of
 from tampo.study.study import StudyError, load_study
 
 SETTINGS = ColdStart(
@@ -132,8 +133,8 @@ def test_every_stage_that_sees_the_model_depends_on_its_cold_start():
     plain, warm = micro_study(), micro_study(cold_start=SETTINGS.model_dump())
     for stage in ("model", "train", "evaluate"):
         method = "tampo" if stage == "train" else None
-        assert "cold_start" not in json.loads(plain.slice(stage, method))
-        assert json.loads(warm.slice(stage, method))["cold_start"]["steps"] == 8
+        assert "cold_start" not in json.loads(slice_of(plain, stage, method))
+        assert json.loads(slice_of(warm, stage, method))["cold_start"]["steps"] == 8
 
 
 def test_results_from_before_the_key_was_renamed_can_be_read(problems, tmp_path):

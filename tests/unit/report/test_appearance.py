@@ -13,6 +13,7 @@ from tampo.report.figures import FIGURES
 from tampo.report.figures.appearance import appearances
 from tampo.report.latex import to_latex
 from tampo.report.tables import group_headings, labelled, to_markdown
+from tampo.study.slices import slice_of
 
 METHODS = [
     {"name": "base", "policy": "untrained", "label": "Base model"},
@@ -120,9 +121,9 @@ def test_a_group_that_comes_twice_is_named_twice_and_one_row_without_it_needs_no
 def test_a_label_changes_what_is_shown_and_nothing_that_was_trained():
     renamed = study_of([METHODS[0], METHODS[1] | {"label": "Cold", "group": "A"}, *METHODS[2:]])
     for stage, method in (("train", "t0.7"), ("evaluate", None), ("aggregate", None)):
-        assert STUDY.slice(stage, method) == renamed.slice(stage, method), stage
-    assert json.loads(renamed.slice("report"))["shown_as"][1] == ["t0.7", "Cold", "A"]
-    assert STUDY.slice("report") != renamed.slice("report")
+        assert slice_of(STUDY, stage, method) == slice_of(renamed, stage, method), stage
+    assert json.loads(slice_of(renamed, "report"))["shown_as"][1] == ["t0.7", "Cold", "A"]
+    assert slice_of(STUDY, "report") != slice_of(renamed, "report")
 
 
 @pytest.mark.parametrize("label", ["", " x", "two\nlines", "x" * 41])

@@ -14,6 +14,7 @@ from tampo import layout
 from tampo.report.tables import score_table
 from tampo.stages.aggregate import ProblemSamples, aggregate, score_rows
 from tampo.study.settings import Evaluation, Statistics
+from tampo.study.slices import slice_of
 
 METHODS = ("base", "cold", "tampo")
 TOKENS_AND_OUTCOMES = [(4, "correct"), (8, "correct"), (9, "wrong"), (12, "truncated")]
@@ -113,7 +114,7 @@ def test_budgets_that_are_no_ascending_shorter_limits_are_refused(budgets):
 
 def test_budgets_run_nothing_again_but_aggregation():
     slices = ("model", "evaluate", "report", "aggregate")
-    before, after = ({name: study(b).slice(name) for name in slices} for b in ([], [4]))
+    before, after = ({name: slice_of(study(b), name) for name in slices} for b in ([], [4]))
     assert {name for name in slices if before[name] != after[name]} == {"aggregate"}
 
 

@@ -6,6 +6,7 @@ from support.studies import micro_study
 
 from tampo.study.resources import JobResources, Resources, TrainResources, accumulation_steps
 from tampo.study.settings import Training
+from tampo.study.slices import slice_of
 
 
 def test_by_default_a_study_asks_for_one_process_and_no_gpu():
@@ -61,11 +62,11 @@ def test_a_batch_that_does_not_divide_stops_the_study_before_it_starts():
 def test_a_change_of_resources_reruns_nothing():
     more = micro_study(resources={"train": {"mem_mb": 9000, "minutes": 5, "processes": 2}})
     for stage in ("model", "train", "evaluate", "aggregate", "report"):
-        assert more.slice(stage, "tampo") == micro_study().slice(stage, "tampo")
+        assert slice_of(more, stage, "tampo") == slice_of(micro_study(), stage, "tampo")
 
 
 def test_the_base_model_does_not_depend_on_where_problems_are_read():
     benchmarks = [{"name": "aime24", "samples": 2}]
     hub, folder = (micro_study(benchmarks=benchmarks, data_dir=d) for d in (None, "there"))
-    assert folder.slice("model") == hub.slice("model")
-    assert folder.slice("evaluate") != hub.slice("evaluate")
+    assert slice_of(folder, "model") == slice_of(hub, "model")
+    assert slice_of(folder, "evaluate") != slice_of(hub, "evaluate")

@@ -12,6 +12,7 @@ from support.studies import micro_study
 
 from tampo import layout
 from tampo.cli import main
+from tampo.study.slices import slice_of
 from tampo.study.study import StudyError, load_study
 
 STUDIES = sorted((ROOT / "workflow" / "studies").glob("*.yaml"))
@@ -345,8 +346,8 @@ def test_the_schema_is_closed_everywhere():
 
 def slices(study):
     """Every slice of a study by name."""
-    stages = {stage: study.slice(stage) for stage in layout.STAGES if stage != "train"}
-    return stages | {method: study.slice("train", method) for method in study.trained_methods}
+    stages = {stage: slice_of(study, stage) for stage in layout.STAGES if stage != "train"}
+    return stages | {method: slice_of(study, "train", method) for method in study.trained_methods}
 
 
 def changed(**changes):
@@ -398,9 +399,8 @@ def test_a_methods_own_training_settings_are_in_its_slice_only():
 
 
 def test_slices_do_not_depend_on_how_a_default_is_written():
-    assert micro_study(evaluation={"top_p": 0.95}).slice("evaluate") == micro_study().slice(
-        "evaluate"
-    )
+    written = micro_study(evaluation={"top_p": 0.95})
+    assert slice_of(written, "evaluate") == slice_of(micro_study(), "evaluate")
 
 
 def problem_file(folder, text="1 + 1"):
@@ -428,7 +428,7 @@ def test_a_part_of_a_set_depends_on_the_whole_file(tmp_path):
     def of(text):
         (tmp_path / "gsm8k_train.jsonl").write_text(text)
         training = {"problems": "gsm8k-train-short"}
-        return micro_study(training=training, data_dir=str(tmp_path)).slice("train", "tampo")
+        return slice_of(micro_study(training=training, data_dir=str(tmp_path)), "train", "tampo")
 
     assert of("{}") != of("{} ")
 
@@ -529,10 +529,14 @@ def test_how_a_policy_file_is_named_does_not_count(user_files):
 
 def test_two_classes_of_one_file_are_two_policies(user_files):
     of = {
-        cls: micro_study(
-            methods=[{"name": "tampo", "policy": f"mine/saw.py:{cls}"}],
-            tables=[{"name": "table1", "title": "T", "methods": ["tampo"]}],
-        ).slice("train", "tampo")
+        cls: slice_of(
+            micro_study(
+                methods=[{"name": "tampo", "policy": f"mine/saw.py:{cls}"}],
+                tables=[{"name": "table1", "title": "T", "methods": ["tampo"]}],
+            ),
+            "train",
+            "tampo",
+        )
         for cls in ("Saw", "Other")
     }
     assert of["Saw"] != of["Other"]

@@ -92,6 +92,8 @@ def test_a_larger_difference_takes_fewer_seeds(results):
 def test_what_cannot_be_planned_is_refused_in_a_line(results, tmp_path, capsys):
     with pytest.raises(StudyError, match="no claim about scores 'C9'"):
         deciding(results, ["C9"])
+    with pytest.raises(StudyError, match="--difference: 0; it must be above 0"):
+        deciding(results, ["C1"], 0.0)
     with pytest.raises(StudyError, match="holds no report"):
         deciding(tmp_path / "elsewhere", [])
     assert main(["plan", "--study", "settle", "--decide", "X1", "--results", str(results)]) == 0

@@ -51,3 +51,12 @@ def test_a_job_with_a_gpu_keeps_its_caches_there_and_one_without_needs_none():
     idle = {}
     with own_gpus("resources.train.gpus", 0, idle):
         assert not set(CACHES) & set(idle)
+
+
+def test_a_refused_folder_leaves_the_environment_as_it_was(node):
+    keep_on_this_node({}).chmod(0o777)
+    environment = {"CUDA_VISIBLE_DEVICES": "0,1", "SLURM_JOB_ID": "1"}
+    before = dict(environment)
+    with pytest.raises(StudyError), own_gpus("resources.train.gpus", 1, environment):
+        pass
+    assert environment == before
